@@ -1,0 +1,192 @@
+"""Numba: dispatchers whose implementation is emitted from the argument types of a call.
+
+A `GeneratedDispatcher` is a real Numba dispatcher. The first call with new argument types asks for the text that is
+compiled for them; every later call takes the dispatcher's own fast path, and compiled callers see an ordinary
+dispatcher.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import linecache
+import sys
+from collections.abc import Callable, Mapping
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numba
+from numba.core import types
+from numba.core.dispatcher import _FunctionCompiler
+from numba.core.errors import NumbaError
+from numba.core.registry import CPUDispatcher
+
+from ..errors import ArgumentError, UnsupportedType
+from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
+from ..ir.types import BOOL, INT64, STRING, ScalarType
+from ..pipeline import Module
+
+__all__ = ["GeneratedDispatcher", "load", "make_stub", "spec_of"]
+
+
+def spec_of(kind: Any, name: str) -> Spec:
+    """What the frontend needs to know of a Numba type."""
+    kind = types.unliteral(kind)
+    if isinstance(kind, types.Omitted):
+        return ConstantSpec(kind.value)
+    if isinstance(kind, (types.NoneType,)):
+        return ConstantSpec(None)
+    if isinstance(kind, types.Optional):
+        raise ArgumentError(f"{name} may be None or not", hint="Pass one or the other.")
+    if isinstance(kind, types.Boolean):
+        return ScalarSpec(BOOL)
+    if isinstance(kind, types.Integer):
+        return ScalarSpec(INT64)
+    if isinstance(kind, types.Float):
+        return ScalarSpec(ScalarType("float", kind.bitwidth))
+    if isinstance(kind, types.Complex):
+        return ScalarSpec(ScalarType("complex", kind.bitwidth // 2))
+    if isinstance(kind, types.UnicodeType):
+        return ScalarSpec(STRING)
+    if isinstance(kind, types.Array):
+        inner = spec_of(kind.dtype, name)
+        if not isinstance(inner, ScalarSpec):
+            raise ArgumentError(f"{name} is an array of {kind.dtype}", hint="Pass an array of numbers.")
+        if kind.ndim == 0:
+            raise ArgumentError(f"{name} is a 0-d array", hint=f"Pass the number itself: float({name}).")
+        return ArraySpec(inner.type, kind.ndim)
+    if isinstance(kind, types.BaseNamedTuple):
+        items = tuple(spec_of(t, f"{name}.{f}") for f, t in zip(kind.fields, kind.types))
+        return TupleSpec(items, kind.instance_class)
+    if isinstance(kind, types.BaseTuple):
+        return TupleSpec(tuple(spec_of(t, f"{name}[{i}]") for i, t in enumerate(kind.types)))
+    if isinstance(kind, (types.List, types.ListType, types.LiteralList)):
+        raise ArgumentError(f"{name} is a list", hint=f"Pass an array, np.array({name}), or a tuple.")
+    if isinstance(kind, (types.Dispatcher, types.Function)):
+        raise ArgumentError(
+            f"{name} is a function", hint="Fix functions with functools.partial before differentiating."
+        )
+    raise ArgumentError(
+        f"{name} is of a type that has no derivative: {kind}", hint="Pass numbers, arrays, or tuples of them."
+    )
+
+
+class _GeneratingCompiler(_FunctionCompiler):  # type: ignore[misc]
+    generate: Callable[[tuple[Any, ...]], FunctionType]
+
+    def _get_implementation(self, args: tuple[Any, ...], kws: dict[str, Any]) -> FunctionType:
+        return self.generate(args)
+
+
+class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
+    """`stub` gives name and signature; `emit(specs, checked)` the module for a call with such arguments.
+
+    Calls from Python check the shapes of arrays. Calls from compiled code go to a variant without these checks, as
+    Numba's own indexing is unchecked there: code that cannot raise is inlined, and its callers keep no references.
+    With Numba's bounds checks on, compiled callers get the checks too.
+    """
+
+    def __init__(
+        self,
+        stub: FunctionType,
+        emit: Callable[[dict[str, Spec], bool], Module],
+        options: Mapping[str, Any],
+        *,
+        checked: bool = True,
+    ):
+        super().__init__(stub, targetoptions={"nopython": True, **options})
+        old = self._compiler
+        self._compiler = _GeneratingCompiler(
+            stub, old.targetdescr, old.targetoptions, old.locals, old.pipeline_class
+        )
+        self._compiler.generate = self._generate
+        self._emit = emit
+        self._options = dict(options)
+        self._checked = checked
+        self._names = list(inspect.signature(stub).parameters)
+        self.modules: dict[tuple[Any, ...], Module] = {}
+        """The emitted modules by argument types."""
+
+    def _generate(self, args: tuple[Any, ...]) -> FunctionType:
+        specs = {name: spec_of(kind, name) for name, kind in zip(self._names, args)}
+        module = self._emit(specs, self._checked)
+        self.modules[args] = module
+        return load(module, self._options)
+
+    @functools.cached_property
+    def _inner(self) -> GeneratedDispatcher:
+        """What compiled callers call."""
+        return GeneratedDispatcher(self.py_func, self._emit, self._options, checked=False)
+
+    def _unchecked(self) -> bool:
+        return self._checked and not numba.config.BOUNDSCHECK and not self._options.get("boundscheck")
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        if self._unchecked():
+            return self._inner.get_call_template(args, kws)
+        return super().get_call_template(args, kws)
+
+    def get_overload(self, sig: Any) -> Any:
+        return self._inner.get_overload(sig) if self._unchecked() else super().get_overload(sig)
+
+    def compile(self, sig: Any) -> Any:
+        try:
+            return super().compile(sig)
+        except NumbaError as error:
+            message = " ".join(str(error.args[0] if error.args else error).split())[:500]
+            raise UnsupportedType(
+                f"Numba does not compile the code emitted for {self.__name__}: {message}",
+                hint="Look at the emitted code with emit(); an argument's type may be the cause.",
+            ) from error
+
+
+def load(module: Module, options: Mapping[str, Any]) -> FunctionType:
+    """Run an emitted module: its helpers become dispatchers, its entry is returned as a plain function.
+
+    Tracebacks and debuggers find the text through `linecache`.
+    """
+    name = f"_srcdiff_{abs(hash(module.text)):x}"
+    filename = f"<srcdiff {module.entry} {name[9:]}>"
+    linecache.cache[filename] = (len(module.text), None, module.text.splitlines(True), filename)
+    found = ModuleType(name)
+    found.__file__ = filename
+    sys.modules[name] = found
+    space = found.__dict__
+    exec(compile(module.text, filename, "exec"), space)
+    space.update(module.objects)
+    for key, value in list(space.items()):
+        if isinstance(value, FunctionType) and key != module.entry and value.__module__ == name:
+            space[key] = numba.njit(**options)(value)
+    entry: FunctionType = space[module.entry]
+    return entry
+
+
+def make_stub(function: Callable[..., Any], name: str, parameters: list[str], first: tuple[str, ...] = ()) -> FunctionType:
+    """A function with the user's signature; keyword-only parameters become ordinary ones."""
+    signature = inspect.signature(function)
+    defaults: dict[str, Any] = {}
+    parts = list(first)
+    required_after = False
+    for key in reversed(parameters):
+        default = signature.parameters[key].default
+        if default is inspect.Parameter.empty:
+            required_after = required_after or signature.parameters[key].kind is not inspect.Parameter.VAR_POSITIONAL
+    seen_default = False
+    for key in parameters:
+        parameter = signature.parameters[key]
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            parts.append(f"*{key}")
+        elif parameter.default is inspect.Parameter.empty:
+            if seen_default:
+                raise ArgumentError(f"{name}: {key} has no default, but a parameter before it has", hint="Reorder them.")
+            parts.append(key)
+        else:
+            seen_default = True
+            defaults[f"_default_{key}"] = parameter.default
+            parts.append(f"{key}=_default_{key}")
+    space: dict[str, Any] = {"__name__": getattr(function, "__module__", None) or "srcdiff", **defaults}
+    exec(f"def {name}({', '.join(parts)}):\n    raise NotImplementedError\n", space)
+    stub: FunctionType = space[name]
+    stub.__doc__ = function.__doc__
+    return stub
+

@@ -1,0 +1,266 @@
+"""The object that decorated functions become, and the functions that make it.
+
+Nothing heavy is imported here: Numba and libcst come with the first call, as `jacobian` and the other attributes
+are looked up for the first time.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, overload
+
+from .errors import ArgumentError, WrtError
+
+__all__ = ["Differentiable", "emit", "jacobian", "jacobian_compiled"]
+
+Shapes = Mapping[str, int | Sequence[int]]
+
+
+class Differentiable:
+    """A function with its derivatives, all compiled on first use.
+
+    Attributes
+    ----------
+    jacobian
+        The Jacobian as a function of the same arguments, in the structure of the function's result; each leaf has the
+        shape of the output followed by that of the input. It has the further forms `matrix` and `into`.
+    value_and_jacobian
+        `(f(*args), f.jacobian(*args))` from one pass.
+    jvp
+        `jvp(primals, tangents)`: the value and its derivative in the direction `tangents`.
+    """
+
+    def __init__(self, function: Callable[..., Any], options: Options):
+        functools.update_wrapper(self, function, updated=())
+        self.__srcdiff_function__ = function
+        self.__wrapped__ = function
+        self._options = options
+        if options.types is not None:
+            self.jacobian.compile(options.signature())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        # The dispatcher becomes the type's own `__call__`, so that later calls go to it directly.
+        primal = self._dispatcher("primal")
+        cls = type(self)
+        name = cls.__name__
+        own = type(name, (Differentiable,), {"__call__": staticmethod(primal), "__module__": cls.__module__})
+        own.__qualname__ = name
+        object.__setattr__(self, "__class__", own)
+        return primal(*args, **kwargs)
+
+    @functools.cached_property
+    def jacobian(self) -> Any:
+        return self._dispatcher("jacobian")
+
+    @functools.cached_property
+    def value_and_jacobian(self) -> Any:
+        return self._dispatcher("value_and_jacobian")
+
+    @functools.cached_property
+    def jvp(self) -> Any:
+        return self._dispatcher("jvp")
+
+    def emit(self, mode: str = "jacobian", types: Any = None) -> str:
+        """The generated source of one mode: "jacobian", "value_and_jacobian", "matrix", "into", "jvp" or "primal"."""
+        return self._options.emit(self.__srcdiff_function__, mode, types)
+
+    def _dispatcher(self, mode: str) -> Any:
+        from .compile.forms import dispatcher
+
+        return dispatcher(self.__srcdiff_function__, mode, self._options)
+
+    def __reduce__(self) -> Any:
+        import sys
+
+        found: Any = sys.modules.get(self.__module__)
+        for part in self.__qualname__.split("."):
+            found = getattr(found, part, None)
+        if found is self:
+            return self.__qualname__
+        return _differentiable, (self.__srcdiff_function__, self._options)
+
+    def __repr__(self) -> str:
+        return f"<differentiable {self.__qualname__}{inspect.signature(self.__wrapped__)}>"
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        raise ArgumentError(
+            f"{self.__qualname__} is a method: its instance must be known when compiling",
+            hint="Differentiate the bound method: jacobian(instance.method).",
+        )
+
+
+class Options:
+    """The options of `jacobian_compiled`, checked."""
+
+    def __init__(
+        self,
+        *,
+        wrt: Any = None,
+        of: str | Iterable[str] | None = None,
+        strict: bool = False,
+        shapes: Shapes | None = None,
+        types: Any = None,
+        fastmath: Any = None,
+    ):
+        self.wrt = wrt if wrt is None or isinstance(wrt, (str, int)) else tuple(wrt)
+        self.of = (of,) if isinstance(of, str) else tuple(of or ())
+        self.strict = bool(strict)
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        for name, shape in (shapes or {}).items():
+            lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+            if not all(isinstance(n, int) and n >= 0 for n in lengths):
+                raise ArgumentError(f"shapes={{{name!r}: {shape!r}}} is no shape", hint="Give lengths as integers.")
+            self.shapes[name] = lengths
+        self.types = types
+        self.fastmath = {"contract"} if fastmath is None else fastmath
+
+    def numba(self) -> dict[str, Any]:
+        """What `numba.njit` is given."""
+        return {"error_model": "numpy", "fastmath": self.fastmath}
+
+    def signature(self) -> Any:
+        """The eager signature as Numba takes it."""
+        from .frontend.parameters import split_types
+
+        if isinstance(self.types, str) and "->" not in self.types:
+            parts = split_types(self.types)
+            return self.types if len(parts) == 1 and parts[0].startswith("(") else f"({', '.join(parts)},)"
+        return self.types
+
+    def emit(self, function: Callable[..., Any], mode: str, types: Any = None) -> str:
+        from .frontend.parameters import guess_specs, parameter_names, parse_type, spec_of_type, split_types
+        from .frontend.source import find_source
+        from .pipeline import build
+
+        source = find_source(function)
+        given = types if types is not None else self.types
+        names = parameter_names(source)
+        if given is None:
+            known = {}
+        elif isinstance(given, Mapping):
+            known = {name: spec_of_type(kind) for name, kind in given.items()}
+        else:
+            parts = split_types(given) if isinstance(given, str) else [str(t) for t in given]
+            if len(parts) == 1 and parts[0].startswith("(") and len(names) > 1:
+                parts = split_types(parts[0][1:-1])
+            known = dict(zip(names, map(parse_type, parts)))
+        for name in (*known, *self.shapes):
+            if name not in names:
+                raise WrtError(f"{name!r} is no parameter of {source.name}", hint=f"It has {', '.join(names)}.")
+        specs, assumed = guess_specs(source, known, self.shapes)
+        module = build(
+            source, specs, mode=mode, wrt=self.wrt, of=self.of, shapes=self.shapes, strict=self.strict, assumed=assumed
+        )
+        return module.text
+
+
+@overload
+def jacobian_compiled(function: Callable[..., Any], /) -> Differentiable: ...
+@overload
+def jacobian_compiled(
+    *,
+    wrt: str | int | Sequence[str | int] | None = None,
+    of: str | Sequence[str] | None = None,
+    strict: bool = False,
+    shapes: Shapes | None = None,
+    types: Any = None,
+    fastmath: Any = None,
+) -> Callable[[Callable[..., Any]], Differentiable]: ...
+def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Compile a function together with its derivatives. Use it bare or with options.
+
+    Parameters
+    ----------
+    wrt
+        Names or positions of the parameters to differentiate by; one name alone drops the inner tuple of the result.
+        By default every parameter that is not discrete by the text: annotated `int`, `bool` or `str`, or used as a
+        range, index or shape, compared with a string, or tested for None.
+    of
+        Names of the arguments that the function fills, when it returns nothing: `def rhs(t, y, dy)`.
+    strict
+        Raise if an output cannot depend on an input, and for integers passed to be differentiated.
+    shapes
+        Lengths of small arrays where the text does not tell them, such as `{"y": 3, "R": (3, 3)}`.
+    types
+        A signature in Numba's spelling, to compile at once: `"float64, float64[:]"`.
+    fastmath
+        Numba's flags for floating-point transformations; by default `{"contract"}`, as C compilers do.
+
+    Raises
+    ------
+    SourceError
+        The source cannot be had, or is not the code that runs.
+    Unsupported
+        A construct that cannot be differentiated, with its place. Raised on the first use.
+    WrtError
+        `wrt` or `of` names something that is not differentiable.
+
+    Examples
+    --------
+    >>> from srcdiff import jacobian_compiled
+    >>> @jacobian_compiled
+    ... def f(x1, x2, x3):
+    ...     return x1 + x2, x3 * x1, x2**3
+    >>> f.jacobian(3.0, 4.0, 5.0)
+    ((1.0, 1.0, 0.0), (5.0, 0.0, 3.0), (0.0, 48.0, 0.0))
+    """
+    checked = Options(**options)
+    if function is None:
+        return lambda f: _differentiable(f, checked)
+    return _differentiable(function, checked)
+
+
+def _differentiable(function: Callable[..., Any], options: Options) -> Differentiable:
+    if isinstance(function, Differentiable):
+        function = function.__srcdiff_function__
+    return Differentiable(function, options)
+
+
+def jacobian(function: Callable[..., Any], **options: Any) -> Any:
+    """The Jacobian of a function as a function, as `jax.jacfwd` gives it. Takes the options of `jacobian_compiled`.
+
+    Works on functions, lambdas, `@njit` dispatchers, bound methods and `functools.partial`.
+
+    >>> from srcdiff import jacobian
+    >>> jacobian(lambda x, y: x * y**2)(3.0, 2.0)
+    (4.0, 12.0)
+    """
+    if isinstance(function, Differentiable) and not options:
+        return function.jacobian
+    return _differentiable(function, Options(**options)).jacobian
+
+
+def emit(
+    function: Callable[..., Any],
+    *,
+    wrt: Any = None,
+    mode: str = "jacobian",
+    types: Any = None,
+    of: Any = None,
+    shapes: Shapes | None = None,
+    strict: bool = False,
+) -> str:
+    """The generated source: a complete module that needs only `math` and `numpy`.
+
+    `mode` is "jacobian", "value_and_jacobian", "matrix" (the m x n matrix), "into" (the same, filled in), "jvp" or
+    "primal". Where neither `types` nor annotations say otherwise, arguments are taken to be float64.
+
+    >>> from srcdiff import emit
+    >>> def cube(x):
+    ...     return x**3
+    >>> print(emit(cube).partition("def ")[2])
+    cube_jacobian(x):
+        return 3.0 * x**2
+    <BLANKLINE>
+    """
+    if isinstance(function, Differentiable):
+        own = function._options
+        wrt = own.wrt if wrt is None else wrt
+        of = own.of if of is None else of
+        shapes = {**own.shapes, **(shapes or {})}
+        function = function.__srcdiff_function__
+    return Options(wrt=wrt, of=of, shapes=shapes, strict=strict).emit(function, mode, types)

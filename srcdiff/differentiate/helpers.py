@@ -1,0 +1,192 @@
+"""Derivatives of the user's other functions: values and local partials from one call.
+
+The caller applies the chain rule, so that one function serves any number of directions, and recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..emitter.module import function_text
+from ..frontend.program import HelperReference, Program
+from ..ir.expr import ONE, ZERO, Const, Expr, Helper, Var, is_zero, topological
+from ..ir.statements import Assign, Block, CallHelper, For, If, Return, Statement, While, statements
+from ..optimize.dead import remove_dead
+from .accumulate import accumulate
+from .forward import Differentiator
+
+__all__ = ["HelperDerivative", "HelperDerivatives"]
+
+
+@dataclass(eq=False)
+class HelperDerivative:
+    """`entries` lists the partials: output, argument, and its value where it is a constant (then it is not returned)."""
+
+    name: str
+    reference: HelperReference
+    labels: Sequence[str]
+    entries: list[tuple[int, int, Expr | None]]
+    body: Block = ()
+    branches: dict[int, str] = field(default_factory=dict)
+
+
+class HelperDerivatives:
+    """The derivatives that one module needs, each made once."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.made: dict[tuple[HelperReference, tuple[bool, ...]], HelperDerivative] = {}
+
+    def get(self, reference: HelperReference, active: tuple[bool, ...]) -> HelperDerivative:
+        key = (reference, active)
+        if key in self.made:
+            return self.made[key]
+        name = self.program.function_name(f"{reference.name}_jacobian")
+        columns = [i for i, varies in enumerate(active) if varies]
+        function = reference.function
+        assert function is not None and reference.result is not None
+        outputs = len(reference.result_types(reference.result))
+        dense = [(o, c, None) for o in range(outputs) for c in columns]
+        derivative = HelperDerivative(name, reference, reference.parameters, list(dense))
+        self.made[key] = derivative
+        if not reference.lowering.recursive:
+            rows = self._differentiate(derivative, columns, None)
+            derivative.entries = _entries(rows, outputs, columns)
+        self._differentiate(derivative, columns, derivative.entries)
+        return derivative
+
+    def _differentiate(
+        self, derivative: HelperDerivative, columns: list[int], entries: list[tuple[int, int, Expr | None]] | None
+    ) -> list[list[Mapping[int, Expr]]]:
+        """Differentiate; with `entries` the body that returns them is kept."""
+        reference = derivative.reference
+        assert reference.function is not None
+        lowering = reference.lowering
+        kinds = dict(zip(reference.parameters, reference.types))
+        labels = [reference.parameters[c] for c in columns]
+        seeds = {label: {d: ONE} for d, label in enumerate(labels)}
+        position = {c: d for d, c in enumerate(columns)}
+        rows: list[list[Mapping[int, Expr]]] = []
+        taken = set(lowering.taken)
+
+        def finish(s: Return, values: Sequence[Expr], tangents: Sequence[Mapping[int, Expr]]) -> list[Statement]:
+            rows.append(list(tangents))
+            extra = []
+            for output, column, constant in entries or ():
+                if constant is None:
+                    extra.append(tangents[output].get(position[column], ZERO))
+            return [Return((*values, *extra))]
+
+        differentiator = Differentiator(
+            reference.function.body,
+            seeds,
+            labels,
+            lowering.fresh,
+            finish,
+            self.get,
+            taken=lowering.taken,
+            reserved=frozenset(lowering.user_names),
+            accumulate=accumulate,
+        )
+        body = differentiator.run()
+        if entries is None:
+            lowering.taken.clear()
+            lowering.taken.update(taken)
+        else:
+            derivative.body = remove_dead(body)
+            derivative.branches = differentiator.branches
+        del kinds
+        return rows
+
+    def texts(self, body: Block) -> list[str]:
+        """The functions that a body calls, directly or not, each after what it calls where that is possible."""
+        order: list[Any] = []
+        seen: set[int] = set()
+
+        def visit(block: Block) -> None:
+            for callee in _callees(block):
+                if id(callee) in seen:
+                    continue
+                seen.add(id(callee))
+                visit(_body(callee))
+                order.append(callee)
+
+        visit(body)
+        texts = []
+        for callee in order:
+            parameters = callee.parameters if isinstance(callee, HelperReference) else callee.reference.parameters
+            primal = isinstance(callee, HelperReference)
+            code = _tupled(remove_dead(callee.function.body)) if primal else callee.body
+            texts.append(function_text(callee.name, parameters, code, _doc(callee)))
+        return texts
+
+
+def _body(callee: Any) -> Block:
+    if isinstance(callee, HelperReference):
+        assert callee.function is not None
+        return callee.function.body
+    body: Block = callee.body
+    return body
+
+
+def _tupled(body: Block) -> Block:
+    """A helper that returns one element in a tuple says so: the caller unpacks it."""
+    return body
+
+
+def _doc(callee: Any) -> str:
+    if isinstance(callee, HelperReference):
+        origin = callee.function.origin if callee.function else None
+        return f"{callee.name} ({origin.text}:{origin.line})." if origin else ""
+    parameters = callee.reference.parameters
+    origin = callee.reference.function.origin
+    partials = [f"{o}/{parameters[a]}" for o, a, c in callee.entries if c is None]
+    count = len(callee.reference.result_types(callee.reference.result))
+    shown = ", ".join(dict.fromkeys(parameters[a] for _, a, _ in callee.entries))
+    del partials
+    return f"{callee.reference.name} ({origin.text}:{origin.line}): {count} value{'s' * (count != 1)}, then partials by {shown}."
+
+
+def _callees(block: Block) -> list[Any]:
+    found: list[Any] = []
+    for s in statements(block):
+        if isinstance(s, CallHelper):
+            found.append(s.helper)
+        exprs: tuple[Expr, ...] = ()
+        if isinstance(s, (Assign, Return)):
+            exprs = s.values
+        elif isinstance(s, CallHelper):
+            exprs = s.args
+        elif isinstance(s, (If, While)):
+            exprs = (s.test,)
+        elif isinstance(s, For):
+            exprs = s.bounds
+        elif hasattr(s, "value"):
+            exprs = (s.value,)
+        elif hasattr(s, "values"):
+            exprs = s.values
+        elif hasattr(s, "test"):
+            exprs = (s.test,)
+        found.extend(n.helper for n in topological(exprs) if isinstance(n, Helper))
+    return found
+
+
+def _entries(
+    rows: list[list[Mapping[int, Expr]]], outputs: int, columns: list[int]
+) -> list[tuple[int, int, Expr | None]]:
+    """Partials that are not structurally zero on every path; constants where all paths agree."""
+    entries: list[tuple[int, int, Expr | None]] = []
+    for output in range(outputs):
+        for d, column in enumerate(columns):
+            values = [row[output].get(d, ZERO) for row in rows]
+            if all(is_zero(v) for v in values):
+                continue
+            first = values[0]
+            constant = isinstance(first, Const) and all(v is first for v in values)
+            entries.append((output, column, first if constant else None))
+    return entries
+
+
+__all__ += ["Var", "replace"]

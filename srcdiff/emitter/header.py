@@ -1,0 +1,111 @@
+"""The docstring of an emitted module: what varies, what is returned, where branches decide, where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..ir.statements import Assign, CallHelper, Leaf, Structure, leaves, statements
+
+__all__ = ["header"]
+
+_WHAT = {"primal": "Scalar form of", "jvp": "Directional derivative of"}
+
+
+def header(assembly: Any, differentiator: Any, branches: Mapping[int, str]) -> str:
+    """Header of the module that `assembly` emits."""
+    from .. import __version__
+
+    lowered = assembly.lowered
+    source = lowered.source
+    inputs = [i.name for i in assembly.inputs]
+    names = [p.lstrip("*").partition("=")[0] for p in lowered.parameters]
+    constants = [p for p in names if p not in inputs and p not in lowered.filled]
+    title = f"{_WHAT.get(assembly.mode, 'Derivative of')} {source.name}"
+    lines = [
+        f"{title} ({source.filename}:{source.first_line}-{source.last_line}, sha256 {source.sha256[:12]}),",
+        f"by srcdiff {__version__}.",
+        "",
+    ]
+    rows = [("forward mode", f"inputs {', '.join(inputs)}" + (f"; constant {', '.join(constants)}" if constants else ""))]
+    if assembly.mode == "primal":
+        rows = []
+    else:
+        varying = _varying(lowered, differentiator)
+        if varying:
+            rows.append(("varying", ", ".join(varying)))
+    rows.append(("returns", _returns(assembly)))
+    if lowered.guards:
+        rows.append(("shapes", ", ".join(f"{name} {shape}" for name, shape in lowered.guards)))
+    if branches and assembly.mode != "primal":
+        places = ", ".join(f"L{line}" for line in sorted(branches))
+        rows.append(("branches", f"{places}: derivative of the branch taken"))
+    if differentiator is not None and "accumulated" in differentiator.forms:
+        rows.append(("order", "blocks accumulated: values, then partials, then the chain rule"))
+    if differentiator is not None and "rows" in differentiator.forms:
+        rows.append(("directions", "in rows through loops: one loop over all of them a block"))
+    if assembly.assumed:
+        rows.append(("assumed", f"{', '.join(assembly.assumed)}: float64, or as given by default"))
+    lines += [f"{label:<14} {text}" for label, text in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _varying(lowered: Any, differentiator: Any) -> list[str]:
+    """The user's variables that depend on the inputs."""
+    if differentiator is None:
+        return []
+    names: dict[str, None] = {}
+    active = {i.name for i in lowered.inputs.values()}
+    varying = {key.partition("[")[0] for i in lowered.inputs.values() for a in i.atoms for key in [getattr(a, "name", i.name)]}
+    changed = True
+    body = lowered.function.body
+    while changed:
+        changed = False
+        for s in statements(body):
+            if isinstance(s, (Assign, CallHelper)):
+                from ..analyses.liveness import reads
+
+                values = s.values if isinstance(s, Assign) else s.args
+                for i, t in enumerate(s.targets):
+                    sources = reads(values[i]) if isinstance(s, Assign) else reads(*values)
+                    if sources & varying and t.type.is_differentiable and t.name not in varying:
+                        varying.add(t.name)
+                        changed = True
+    for s in statements(body):
+        if isinstance(s, (Assign, CallHelper)):
+            for t in s.targets:
+                root = t.name.rstrip("0123456789").rstrip("_") if t.name not in lowered.user_names else t.name
+                if t.name in varying and root in lowered.user_names:
+                    names[root] = None
+    return list(names)[:12] + (["..."] if len(names) > 12 else [])
+
+
+def _returns(assembly: Any) -> str:
+    mode = assembly.mode
+    value = _shape(assembly.outputs) if assembly.returns_value else "None"
+    inputs = [i.name for i in assembly.inputs]
+    wrt = f"d/d{inputs[0]}" if assembly.single else f"({', '.join(f'd/d{n}' for n in inputs)}{',' if len(inputs) == 1 else ''})"
+    rows = sum(_count(leaf) for leaf in leaves(assembly.outputs))
+    if mode == "primal":
+        return value
+    if mode == "jvp":
+        return f"({value}, its tangent)"
+    if mode == "matrix":
+        return f"the matrix {rows} x {len(assembly.labels)}: outputs by inputs"
+    if mode == "into":
+        return f"nothing; fills out, {rows} x {len(assembly.labels)}: outputs by inputs"
+    structure = wrt if isinstance(assembly.outputs, Leaf) else f"for each result {wrt}"
+    return f"{value}, {structure}" if mode == "value_and_jacobian" else structure
+
+
+def _count(leaf: Leaf) -> int:
+    count = 1
+    for n in leaf.shape:
+        count *= n
+    return count
+
+
+def _shape(structure: Structure | Leaf) -> str:
+    if isinstance(structure, Leaf):
+        return f"array {structure.shape}" if structure.is_array else "value"
+    return f"({', '.join(_shape(item) for item in structure.items)})"

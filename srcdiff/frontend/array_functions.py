@@ -1,0 +1,558 @@
+"""NumPy's functions on arrays of known shape, one a function, by the names under which they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from ..errors import UnsupportedCall, UnsupportedType
+from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Opaque, Select
+from ..ir.types import COMPLEX128, FLOAT64, INT64, WEAK_FLOAT, ScalarType, promote
+from .arrays import Arrays, count_of, scalar_of
+from .values import Array, Object, OpenArray, Scalar, Sequence_, Value
+
+__all__ = ["FUNCTIONS", "METHODS"]
+
+Function = Callable[[Arrays, list[Value], dict[str, Value], cst.Call], Value]
+FUNCTIONS: dict[str, Function] = {}
+METHODS = {
+    "sum": "sum", "prod": "prod", "mean": "mean", "min": "min", "max": "max", "dot": "dot", "copy": "copy",
+    "ravel": "ravel", "flatten": "ravel", "reshape": "reshape", "transpose": "transpose", "trace": "trace",
+    "cumsum": "cumsum", "astype": "astype", "fill": "fill", "any": "any", "all": "all", "diagonal": "diag",
+    "var": "var", "std": "std", "clip": "clip", "tolist": "tolist", "squeeze": "squeeze",
+}  # fmt: skip
+
+
+def function(*names: str) -> Callable[[Function], Function]:
+    def register(f: Function) -> Function:
+        for name in names:
+            FUNCTIONS[name] = f
+        return f
+
+    return register
+
+
+def _keyword(lowerer: Arrays, keywords: dict[str, Value], allowed: tuple[str, ...], node: cst.Call) -> None:
+    for key in keywords:
+        if key not in allowed:
+            lowerer.fail(
+                node, UnsupportedCall, f"{lowerer.source.code(node.func)} takes no {key}= here", "Leave it out."
+            )
+
+
+def _dtype(lowerer: Arrays, value: Value | None, node: cst.Call) -> ScalarType | None:
+    """The scalar type of a `dtype=` argument."""
+    import numpy as np
+
+    if value is None:
+        return None
+    given: Any = value.value if isinstance(value, Object) else value.constant if isinstance(value, Scalar) else None
+    if given is None and isinstance(value, Object):
+        return None
+    try:
+        dtype = np.dtype(given)
+    except TypeError:
+        given = None
+    if given is None:
+        lowerer.fail(node, UnsupportedType, "this dtype is not supported", "Use float64, float32, complex or integers.")
+    kinds = {"f": "float", "c": "complex", "i": "int", "u": "int", "b": "bool"}
+    if dtype.kind not in kinds:
+        lowerer.fail(
+            node, UnsupportedType, f"an array of {dtype} holds no numbers", "Use float64, float32, complex or integers."
+        )
+    return ScalarType(kinds[dtype.kind], 32 if dtype in (np.dtype("f4"), np.dtype("c8")) else 64)
+
+
+def _cast(lowerer: Arrays, a: Array, kind: ScalarType | None, node: cst.Call) -> Array:
+    """A copy with another dtype."""
+    if kind is None:
+        return lowerer.array(a.items, a.shape, a.dtype if a.dtype.bits else None)
+    items = list(a.items)
+    if kind.kind == "int" and a.dtype.kind != "int":
+        items = [Call("int", (e,), INT64, "int") for e in items]
+    elif a.dtype.kind == "complex" and kind.kind == "float":
+        lowerer.fail(node, UnsupportedType, "a complex array made real", "Use .real.")
+    return lowerer.array(items, a.shape, kind)
+
+
+@function("array", "asarray", "ascontiguousarray", "asfortranarray", "copy", "float64array")
+def _array(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    _keyword(self, keywords, ("dtype", "copy"), node)
+    dtype = _dtype(self, keywords.get("dtype") or (arguments[1] if len(arguments) > 1 else None), node)
+    source = self.settle(arguments[:1], node)[0] if isinstance(arguments[0], OpenArray) else arguments[0]
+    if isinstance(source, Array) and self.source.code(node.func).endswith("asarray") and dtype in (None, source.dtype):
+        return source
+    return _cast(self, self.as_array(source, node), dtype, node)
+
+
+def _filled(value: Expr) -> Function:
+    def build(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        _keyword(self, keywords, ("dtype", "shape"), node)
+        shape = self.shape_of(keywords["shape"] if "shape" in keywords else arguments[0], node)
+        given = keywords.get("dtype") or (arguments[1] if len(arguments) > 1 else None)
+        dtype = _dtype(self, given, node) or FLOAT64
+        item = Const(int(value.value)) if isinstance(value, Const) and dtype.kind == "int" else value
+        return self.array([item] * count_of(shape), shape, dtype)
+
+    return build
+
+
+UNDEFINED = "?"
+
+
+@function("zeros")
+def _zeros(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return _filled(Const(0.0))(self, arguments, keywords, node)
+
+
+@function("ones")
+def _ones(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return _filled(Const(1.0))(self, arguments, keywords, node)
+
+
+@function("empty")
+def _empty(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return _filled(Opaque(UNDEFINED, FLOAT64))(self, arguments, keywords, node)
+
+
+@function("full")
+def _full(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    _keyword(self, keywords, ("dtype", "fill_value"), node)
+    shape = self.shape_of(arguments[0], node)
+    value = self.as_scalar(keywords["fill_value"] if "fill_value" in keywords else arguments[1], node)
+    item = self.temporary("fill", value.expr)
+    dtype = _dtype(self, keywords.get("dtype"), node)
+    return self.array([item] * count_of(shape), shape, dtype)
+
+
+def _like(value: Expr | None) -> Function:
+    def build(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        _keyword(self, keywords, ("dtype",), node)
+        a = self.as_array(arguments[0], node)
+        dtype = _dtype(self, keywords.get("dtype"), node) or a.dtype
+        item = value if value is not None else self.as_scalar(arguments[1], node).expr
+        if isinstance(item, Const) and dtype.kind == "int":
+            item = Const(int(item.value))
+        return self.array([item] * len(a.slots), a.shape, dtype)
+
+    return build
+
+
+@function("zeros_like")
+def _zeros_like(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return _like(Const(0.0))(self, arguments, keywords, node)
+
+
+@function("ones_like")
+def _ones_like(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return _like(Const(1.0))(self, arguments, keywords, node)
+
+
+@function("empty_like")
+def _empty_like(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return _like(Opaque(UNDEFINED, FLOAT64))(self, arguments, keywords, node)
+
+
+@function("full_like")
+def _full_like(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return _like(None)(self, arguments, keywords, node)
+
+
+@function("eye", "identity")
+def _eye(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    _keyword(self, keywords, ("dtype",), node)
+    shape = self.shape_of(Sequence_(arguments[:2] if len(arguments) > 1 else arguments * 2), node)
+    items: list[Expr] = [Const(1.0) if i == j else Const(0.0) for i in range(shape[0]) for j in range(shape[1])]
+    return self.array(items, shape, _dtype(self, keywords.get("dtype"), node) or FLOAT64)
+
+
+@function("arange")
+def _arange(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    import numpy as np
+
+    _keyword(self, keywords, ("dtype",), node)
+    known = [self.as_scalar(a, node).constant for a in arguments]
+    if any(k is None for k in known):
+        self.needs_known(node, "the bounds of np.arange must be known when compiling")
+    values = np.arange(*known).tolist()
+    kind = INT64 if all(isinstance(v, int) for v in values) else FLOAT64
+    array = self.array([Const(v) for v in values], (len(values),), kind)
+    dtype = _dtype(self, keywords.get("dtype"), node)
+    if dtype is not None and dtype.kind == "float":
+        return self.array([Const(float(v)) for v in values], (len(values),), dtype)
+    return array
+
+
+@function("linspace")
+def _linspace(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    _keyword(self, keywords, ("num",), node)
+    start, stop = (self.as_scalar(a, node).expr for a in arguments[:2])
+    (n,) = self.shape_of(keywords["num"] if "num" in keywords else arguments[2], node)
+    start, stop = self.temporary("start", start), self.temporary("stop", stop)
+    if n == 1:
+        return self.array([start], (1,), FLOAT64)
+    step = self.temporary("step", Op("/", Op("-", stop, start), Const(float(n - 1))))
+    items = [Op("+", start, Op("*", Const(float(i)), step)) for i in range(n - 1)]
+    return self.array([*items, stop], (n,))
+
+
+@function("dot", "matmul", "vdot", "inner")
+def _dot(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a, b = arguments
+    if isinstance(a, Scalar) or isinstance(b, Scalar):
+        return self.binary("*", a, b, node)
+    if self.source.code(node.func).endswith("inner") and isinstance(b, Array) and len(b.shape) == 2:
+        b = self.transpose(b)
+    return self.matmul(a, b, node)
+
+
+@function("outer")
+def _outer(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a, b = (
+        self.atomic(self.as_array(v, node), name) for v, name in zip(self.settle(arguments, node), ("left", "right"))
+    )
+    return self.array([Op("*", x, y) for x in a.items for y in b.items], (len(a.slots), len(b.slots)))
+
+
+@function("cross")
+def _cross(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    for value in arguments:
+        if isinstance(value, OpenArray):
+            self.refine(value, (3,))
+    a, b = (self.atomic(self.as_array(v, node), name) for v, name in zip(arguments, ("left", "right")))
+    if a.shape != (3,) or b.shape != (3,):
+        self.fail(node, UnsupportedType, f"np.cross of shapes {a.shape} and {b.shape}", "Use arrays of 3 elements.")
+    (a0, a1, a2), (b0, b1, b2) = a.items, b.items
+    items = [
+        Op("-", Op("*", a1, b2), Op("*", a2, b1)),
+        Op("-", Op("*", a2, b0), Op("*", a0, b2)),
+        Op("-", Op("*", a0, b1), Op("*", a1, b0)),
+    ]
+    return self.array(items, (3,))
+
+
+@function("sum", "fsum")
+def _sum(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return self.reduce(self.total, arguments, keywords, node)
+
+
+@function("prod", "product")
+def _prod(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    def product(items: list[Expr]) -> Expr:
+        result = items[0] if items else Const(1.0)
+        for e in items[1:]:
+            result = Op("*", result, e)
+        return result
+
+    return self.reduce(product, arguments, keywords, node)
+
+
+@function("mean", "average")
+def _mean(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    def mean(items: list[Expr]) -> Expr:
+        if not items:
+            self.fail(node, UnsupportedType, "the mean of an empty array", "")
+        return Op("/", self.total(items), Const(len(items)))
+
+    return self.reduce(mean, arguments, keywords, node)
+
+
+def _spread(self: Arrays, items: list[Expr], root: bool, node: cst.Call) -> Expr:
+    if not items:
+        self.fail(node, UnsupportedType, "the variance of an empty array", "")
+    mean = self.temporary("mean", Op("/", self.total(items), Const(len(items))))
+    deviations = [self.temporary("deviation", Op("-", e, mean)) for e in items]
+    variance = Op("/", self.inner(deviations, deviations), Const(len(items)))
+    return Call("sqrt", (variance,), promote(variance.type, WEAK_FLOAT), "math.sqrt") if root else variance
+
+
+@function("var")
+def _var(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return self.reduce(lambda items: _spread(self, items, False, node), arguments, keywords, node)
+
+
+@function("std")
+def _std(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return self.reduce(lambda items: _spread(self, items, True, node), arguments, keywords, node)
+
+
+def _extreme(self: Arrays, items: list[Expr], op: str) -> Expr:
+    """The first extremum, as argmax says; nan wins, as in NumPy."""
+    result = items[0]
+    for e in items[1:]:
+        best, other = self.temporary("extreme", result), self.temporary("candidate", e)
+        better = Logic("or", Compare((op,), (other, best)), Compare(("!=",), (other, other)))
+        result = Select(better, other, best)
+    return result
+
+
+@function("max", "amax")
+def _max(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return self.reduce(lambda items: _extreme(self, items, ">"), arguments, keywords, node)
+
+
+@function("min", "amin")
+def _min(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return self.reduce(lambda items: _extreme(self, items, "<"), arguments, keywords, node)
+
+
+@function("norm")
+def _norm(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    order = keywords.pop("ord", None) or (arguments[1] if len(arguments) > 1 else None)
+    if order is not None and self.as_scalar(order, node).constant != 2:
+        self.fail(node, UnsupportedCall, "np.linalg.norm with another ord than 2", "Write the norm out.")
+
+    def euclidean(items: list[Expr]) -> Expr:
+        atoms = [self.temporary("component", e) for e in items]
+        kind = promote(*(e.type for e in atoms), WEAK_FLOAT)
+        if kind.kind == "complex":
+            self.fail(node, UnsupportedType, "the norm of a complex array", "Use its real and imaginary parts.")
+        return Call("norm", tuple(atoms), kind, "norm")
+
+    return self.reduce(euclidean, arguments[:1], keywords, node)
+
+
+@function("trace")
+def _trace(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.as_array(self.settle(arguments[:1], node)[0], node)
+    return Scalar(self.total([a.items[i * a.shape[1] + i] for i in range(min(a.shape))]))
+
+
+@function("diag")
+def _diag(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.as_array(arguments[0], node)
+    if len(a.shape) not in (1, 2):
+        self.fail(node, UnsupportedType, f"np.diag of an array of shape {a.shape}", "It takes one or two dimensions.")
+    if len(a.shape) == 2:
+        n = min(a.shape)
+        return Array(a.cells, (n,), tuple(a.slots[i * a.shape[1] + i] for i in range(n)))
+    n = a.shape[0]
+    items = [a.items[i] if i == j else Const(0.0) for i in range(n) for j in range(n)]
+    return self.array(items, (n, n), a.dtype)
+
+
+@function("transpose")
+def _transpose(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.as_array(arguments[0], node)
+    rest = arguments[1].items if len(arguments) == 2 and isinstance(arguments[1], Sequence_) else arguments[1:]
+    axes = tuple(self._known_index(v, node) for v in rest) or None
+    return self.permute(a, axes)
+
+
+@function("reshape")
+def _reshape(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    import numpy as np
+
+    if isinstance(arguments[0], OpenArray) and arguments[0].ndim == 1:
+        wanted = self.shape_of(Sequence_(arguments[1:]) if len(arguments) > 2 else arguments[1], node)
+        if all(n > 0 for n in wanted):
+            self.refine(arguments[0], (count_of(wanted),))
+    a = self.as_array(self.settle(arguments[:1], node)[0], node)
+    shape = self.shape_of(Sequence_(arguments[1:]) if len(arguments) > 2 else arguments[1], node)
+    try:
+        chosen = np.array(a.slots, dtype=np.int64).reshape(shape)
+    except ValueError:
+        self.fail(node, UnsupportedType, f"an array of shape {a.shape} cannot be reshaped to {shape}", "")
+    return Array(a.cells, tuple(chosen.shape), a.slots)
+
+
+@function("ravel")
+def _ravel(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.as_array(self.settle(arguments[:1], node)[0], node)
+    if self.source.code(node.func).endswith("flatten"):
+        return self.array(a.items, (len(a.slots),), a.dtype)
+    return Array(a.cells, (len(a.slots),), a.slots)
+
+
+@function("squeeze")
+def _squeeze(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.as_array(arguments[0], node)
+    return Array(a.cells, tuple(n for n in a.shape if n != 1), a.slots)
+
+
+@function("concatenate", "hstack", "vstack", "stack", "column_stack")
+def _join(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    import numpy as np
+
+    name = self.source.code(node.func).rpartition(".")[2]
+    parts = [self.as_array(v, node) for v in self.settle(self.items_of(arguments[0], node), node)]
+    items: list[Expr] = []
+    indices = []
+    for part in parts:
+        indices.append(np.arange(len(items), len(items) + len(part.slots)).reshape(part.shape))
+        items.extend(part.items)
+    axis = self.axis(keywords, arguments, node) if name in ("concatenate", "stack") else None
+    try:
+        if name in ("concatenate", "stack"):
+            chosen = getattr(np, name)(indices, axis=0 if axis is None else axis)
+        else:
+            chosen = getattr(np, name)(indices)
+    except ValueError:
+        self.fail(node, UnsupportedType, f"{name} of arrays of shape {', '.join(str(p.shape) for p in parts)}", "")
+    return self.array([items[i] for i in chosen.ravel().tolist()], tuple(chosen.shape))
+
+
+@function("where")
+def _where(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    if len(arguments) != 3:
+        self.fail(node, UnsupportedCall, "np.where takes three arguments here", "Give both alternatives.")
+
+    def pick(c: Scalar, a: Scalar, b: Scalar) -> Scalar:
+        if c.known is not None or isinstance(c.expr, Const):
+            return a if c.constant else b
+        return Scalar(Select(c.expr, a.expr, b.expr))
+
+    return self.elementwise(pick, tuple(arguments), node)
+
+
+@function("clip")
+def _clip(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    _keyword(self, keywords, ("a_min", "a_max", "min", "max"), node)
+    if len(arguments) + len(keywords) < 2:
+        self.fail(node, UnsupportedCall, "np.clip without bounds", "Give a lower and an upper bound.")
+    low = keywords.get("a_min", keywords.get("min", arguments[1] if len(arguments) > 1 else Object(None)))
+    high = keywords.get("a_max", keywords.get("max", arguments[2] if len(arguments) > 2 else Object(None)))
+    result = arguments[0]
+    for bound, name in ((low, "maximum"), (high, "minimum")):
+        if not isinstance(bound, Object):
+            result = self.elementwise(
+                lambda x, y, name=name: Scalar(Call(name, (x.expr, y.expr), promote(x.type, y.type), f"np.{name}")),
+                (result, bound),
+                node,
+            )
+    return result
+
+
+@function("cumsum")
+def _cumsum(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.as_array(self.settle(arguments[:1], node)[0], node)
+    if len(a.shape) != 1 or keywords:
+        self.fail(node, UnsupportedCall, "np.cumsum along an axis", "Use a loop.")
+    items: list[Expr] = []
+    for e in a.items:
+        items.append(self.temporary("partial_sum", Op("+", items[-1], e)) if items else e)
+    return self.array(items, a.shape)
+
+
+@function("diff")
+def _diff(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.as_array(self.settle(arguments[:1], node)[0], node)
+    if len(a.shape) != 1 or keywords or len(arguments) > 1:
+        self.fail(node, UnsupportedCall, "np.diff along an axis or of higher order", "Use slices.")
+    a = self.atomic(a, "value")
+    return self.array([Op("-", y, x) for x, y in zip(a.items, a.items[1:])], (len(a.slots) - 1,))
+
+
+@function("roll")
+def _roll(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    import numpy as np
+
+    a = self.as_array(self.settle(arguments[:1], node)[0], node)
+    shift = self._known_index(arguments[1], node)
+    axis = self.axis(keywords, [arguments[0], *arguments[2:]], node)
+    chosen = np.roll(np.arange(len(a.slots)).reshape(a.shape), shift, axis)
+    return self.array([a.items[i] for i in chosen.ravel().tolist()], a.shape, a.dtype)
+
+
+@function("det")
+def _det(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.atomic(self.as_array(self.settle(arguments[:1], node)[0], node), "entry")
+    if a.shape not in ((2, 2), (3, 3)):
+        self.fail(node, UnsupportedCall, f"np.linalg.det of shape {a.shape}", "2 x 2 and 3 x 3 are written out.")
+    return Scalar(_determinant(a.items, a.shape[0]))
+
+
+def _determinant(m: list[Expr], n: int) -> Expr:
+    if n == 2:
+        return Op("-", Op("*", m[0], m[3]), Op("*", m[1], m[2]))
+    minors = [_determinant([m[3 + a], m[3 + b], m[6 + a], m[6 + b]], 2) for a, b in ((1, 2), (0, 2), (0, 1))]
+    return Op("+", Op("-", Op("*", m[0], minors[0]), Op("*", m[1], minors[1])), Op("*", m[2], minors[2]))
+
+
+@function("astype")
+def _astype(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return _cast(self, self.as_array(arguments[0], node), _dtype(self, arguments[1], node), node)
+
+
+@function("fill")
+def _fill(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    target, value = arguments
+    assert isinstance(target, Array)
+    item = self.temporary("fill", self.as_scalar(value, node).expr)
+    self.store_items(target, [item] * len(target.slots), node)  # type: ignore[attr-defined]
+    return Object(None, "None")
+
+
+@function("tolist")
+def _tolist(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.as_array(arguments[0], node)
+    if len(a.shape) <= 1:
+        return Sequence_([scalar_of(e) for e in a.items], is_list=True)
+    rows = self.items_of(a, node)
+    return Sequence_([_tolist(self, [row], {}, node) for row in rows], is_list=True)
+
+
+def _truths(op: str) -> Function:
+    def build(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        made: Value = self._quantifier(op, [self.as_array(arguments[0], node)], node)  # type: ignore[attr-defined]
+        return made
+
+    return build
+
+
+FUNCTIONS["any"], FUNCTIONS["all"] = _truths("or"), _truths("and")
+
+
+def _piece(name: str) -> Function:
+    def build(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        return self.elementwise(lambda x: self.part(name, x), tuple(arguments), node)
+
+    return build
+
+
+FUNCTIONS["real"], FUNCTIONS["imag"] = _piece("real"), _piece("imag")
+
+
+@function("dist")
+def _dist(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    p, q = (self.as_array(v, node) for v in self.settle(arguments, node))
+    if len(p.shape) != 1 or p.shape != q.shape:
+        self.fail(node, UnsupportedType, "math.dist of what are no two points of one dimension", "Pass two sequences.")
+    return _norm(self, [self.binary("-", p, q, node)], {}, node)
+
+
+@function("atleast_1d")
+def _atleast_1d(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    value = arguments[0]
+    return self.array([value.expr], (1,)) if isinstance(value, Scalar) else value
+
+
+@function("size")
+def _size(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    count = len(self.as_array(arguments[0], node).slots)
+    return Scalar(Const(count), count)
+
+
+@function("phase")
+def _phase(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    (z,) = arguments
+    number = Scalar(self.temporary("z", self.as_scalar(z, node).expr))
+    real, imag = self.part("real", number), self.part("imag", number)
+    return Scalar(Call("atan2", (imag.expr, real.expr), FLOAT64, "math.atan2"))
+
+
+@function("rect")
+def _rect(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    radius, angle = (self.temporary(name, self.as_scalar(v, node).expr) for name, v in zip(("r", "phi"), arguments))
+    cosine, sine = (Call(name, (angle,), FLOAT64, f"math.{name}") for name in ("cos", "sin"))
+    return Scalar(Call("complex", (Op("*", radius, cosine), Op("*", radius, sine)), COMPLEX128, "complex"))
+
+
+@function("polar")
+def _polar(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    (z,) = arguments
+    number = Scalar(self.temporary("z", self.as_scalar(z, node).expr))
+    kind = "cabs" if number.type.kind == "complex" else "abs"
+    return Sequence_([Scalar(Call(kind, (number.expr,), FLOAT64, "abs")), _phase(self, [number], {}, node)])

@@ -1,0 +1,328 @@
+"""Python's builtin functions, and methods of lists, dicts, tuples and arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import libcst as cst
+import numpy as np
+
+from ..errors import UnsupportedCall, UnsupportedType
+from ..ir.expr import Call, Const, Logic, Opaque
+from ..ir.types import BOOL, COMPLEX128, INT64, promote
+from ..rules.scalar import BY_SPELLING, Rule
+from .array_functions import FUNCTIONS, METHODS
+from .arrays import Arrays
+from .expressions import describe
+from .values import Array, Dictionary, Object, OpenArray, Range, Scalar, Sequence_, Value
+
+__all__ = ["Builtins"]
+
+
+class Builtins(Arrays):
+    """Builtins and methods: `_builtin_name` for each function."""
+
+    def _one(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        if len(arguments) != 1 or keywords:
+            self.fail(node, UnsupportedCall, f"{self.source.code(node.func)} takes one argument here", "")
+        return arguments[0]
+
+    def _builtin_float(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        value = self._one(arguments, keywords, node)
+        if isinstance(value, Scalar) and isinstance(value.constant, str):
+            try:
+                number = float(value.constant)
+            except ValueError:
+                self.fail(node, UnsupportedType, f"float({value.constant!r})", "Write the number.")
+            return Scalar(Const(number, self._constant_name(value.constant, number), named=True))
+        if isinstance(value, Scalar) and value.type.kind == "float":
+            return Scalar(Call("cast", (value.expr,), value.type, "float"))
+        return self.cast(np.float64, self.as_scalar(value, node), node)
+
+    def _builtin_int(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        return self.cast(np.int64, self.as_scalar(self._one(arguments, keywords, node), node), node)
+
+    def _builtin_bool(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        test = self.truth_of(self._one(arguments, keywords, node), node)
+        return test if test.known is not None else Scalar(Call("bool", (test.expr,), BOOL, "bool"))
+
+    def _builtin_complex(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        parts = [self.as_scalar(a, node) for a in [*arguments, *keywords.values()]]
+        if any(p.type.kind == "str" for p in parts):
+            self.fail(node, UnsupportedType, "complex of a string", "Write the number.")
+        if keywords.keys() - {"real", "imag"} or not 1 <= len(parts) <= 2:
+            self.fail(node, UnsupportedCall, "complex takes a real and an imaginary part", "")
+        return Scalar(Call("complex", tuple(p.expr for p in parts), COMPLEX128, "complex"))
+
+    def _builtin_round(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        if not 1 <= len(arguments) + len(keywords) <= 2:
+            self.fail(node, UnsupportedCall, "round takes a number, and the count of digits", "")
+        value = self.as_scalar(arguments[0], node)
+        if value.type.kind not in ("float", "int", "bool"):
+            self.fail(node, UnsupportedType, f"round of {describe(value)}", "Use a real number.")
+        digits = [self.as_scalar(a, node) for a in [*arguments[1:], *keywords.values()]]
+        kind = INT64 if not digits else value.type
+        return Scalar(Call("round", (value.expr, *(d.expr for d in digits)), kind, "round"))
+
+    def _builtin_abs(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        rule = BY_SPELLING["builtins.abs"]
+        value = self._one(arguments, keywords, node)
+        if isinstance(value, Sequence_):
+            self.fail(node, UnsupportedType, f"abs of {describe(value)}", "np.abs takes lists and tuples.")
+        return self.elementwise(lambda x: self.primitive(rule, (x,), "abs", node), (value,), node)
+
+    def _builtin_pow(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        if len(arguments) != 2 or keywords:
+            self.fail(node, UnsupportedCall, "pow takes no modulus here", "Use pow(x, y).")
+        return self.binary("**", arguments[0], arguments[1], node)
+
+    def _builtin_divmod(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        a, b = arguments
+        return Sequence_([self.binary("//", a, b, node), self.binary("%", a, b, node)])
+
+    def _builtin_max(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        return self._extremum("max", arguments, keywords, node)
+
+    def _builtin_min(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        return self._extremum("min", arguments, keywords, node)
+
+    def _extremum(self, name: str, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        if keywords:
+            self.fail(node, UnsupportedCall, f"{name} takes no {next(iter(keywords))}= here", "Use `if`.")
+        values = self.items_of(arguments[0], node) if len(arguments) == 1 else arguments
+        scalars = [self.as_scalar(v, node) for v in values]
+        if not scalars:
+            self.fail(node, UnsupportedCall, f"{name} of nothing", "Give it at least one number.")
+        if all(isinstance(s.constant, int) for s in scalars):
+            known = (max if name == "max" else min)(s.constant for s in scalars)
+        else:
+            known = None
+        result = scalars[0]
+        for other in scalars[1:]:
+            if "str" in (result.type.kind, other.type.kind):
+                self.fail(node, UnsupportedType, f"{name} of a string", "Compare numbers.")
+            kind = promote(result.type, other.type)
+            if kind.kind == "complex":
+                self.fail(node, UnsupportedType, f"{name} of complex numbers", "Compare their moduli.")
+            result = Scalar(Call(name, (result.expr, other.expr), kind, name))
+        return Scalar(result.expr, known)
+
+    def _builtin_sum(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        items = self.items_of(arguments[0], node)
+        start = arguments[1] if len(arguments) > 1 else keywords.get("start")
+        total = start if start is not None else (items.pop(0) if items else Scalar(Const(0), 0))
+        for item in items:
+            total = self.binary("+", total, item, node)
+        return total
+
+    def _builtin_len(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        value = self._one(arguments, keywords, node)
+        if isinstance(value, Array) and value.shape:
+            return Scalar(Const(value.shape[0]), value.shape[0])
+        if isinstance(value, (Sequence_, Dictionary)):
+            return Scalar(Const(len(value.items)), len(value.items))
+        if isinstance(value, OpenArray):
+            if not value.active:
+                return Scalar(Opaque(f"len({value.name})", INT64, (), (value.name,)))
+            self.refuse_open(value, node)
+        self.fail(node, UnsupportedType, f"{describe(value)} has no length", "")
+
+    def _builtin_range(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Range:
+        if not 1 <= len(arguments) <= 3 or keywords:
+            self.fail(node, UnsupportedCall, "range takes one to three integers", "")
+        bounds = tuple(self.as_scalar(a, node) for a in arguments)
+        for bound in bounds:
+            if bound.type.kind not in ("int", "bool"):
+                self.fail(node, UnsupportedType, "a bound of range is no integer", "Convert it with int(...).")
+        return Range(bounds)
+
+    def _builtin_reversed(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        value = self._one(arguments, keywords, node)
+        if isinstance(value, Range):
+            return Range(value.bounds, not value.reverse)
+        return Sequence_(self.items_of(value, node)[::-1])
+
+    def _builtin_enumerate(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        start = arguments[1] if len(arguments) > 1 else keywords.get("start")
+        first = 0 if start is None else self.as_scalar(start, node).constant
+        if not isinstance(first, int):
+            self.needs_known(node, "the start of enumerate must be known when compiling")
+        items = self.items_of(arguments[0], node)
+        return Sequence_([Sequence_([Scalar(Const(first + i), first + i), item]) for i, item in enumerate(items)])
+
+    def _builtin_zip(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        columns = [self.items_of(a, node) for a in arguments]
+        if "strict" in keywords and len({len(c) for c in columns}) > 1:
+            self.fail(node, UnsupportedCall, "zip(strict=True) of different lengths", "")
+        return Sequence_([Sequence_(list(row)) for row in zip(*columns)])
+
+    def _builtin_tuple(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        return Sequence_(self.items_of(arguments[0], node) if arguments else [])
+
+    def _builtin_list(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        return Sequence_(self.items_of(arguments[0], node) if arguments else [], is_list=True)
+
+    def _builtin_map(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        if len(arguments) < 2:
+            self.fail(node, UnsupportedCall, "map takes a function and what it is applied to", "")
+        columns = [self.items_of(a, node) for a in arguments[1:]]
+        return Sequence_([self.call(arguments[0], list(row), {}, node) for row in zip(*columns)])
+
+    def _builtin_any(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        return self._quantifier("or", arguments, node)
+
+    def _builtin_all(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        return self._quantifier("and", arguments, node)
+
+    def _quantifier(self, op: str, arguments: list[Value], node: cst.Call) -> Value:
+        tests = [self.truth_of(item, node) for item in self.items_of(arguments[0], node)]
+        decisive = op == "or"
+        if any(t.known is decisive for t in tests):
+            return Scalar(Const(decisive), decisive)
+        rest = [t.expr for t in tests if t.known is None]
+        if not rest:
+            return Scalar(Const(not decisive), not decisive)
+        return Scalar(Logic(op, *rest) if len(rest) > 1 else rest[0])
+
+    def _builtin_isinstance(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        value, classes = arguments
+        wanted = classes.items if isinstance(classes, Sequence_) else [classes]
+        python: dict[str, type] = {"bool": bool, "int": int, "float": float, "complex": complex, "str": str}
+        for item in wanted:
+            cls = item.value if isinstance(item, Object) else None
+            if not isinstance(cls, type):
+                self.fail(node, UnsupportedType, "isinstance with a class not known when compiling", "")
+            if isinstance(value, Scalar):
+                actual: type = python[value.type.kind]
+            elif isinstance(value, (Array, OpenArray)):
+                actual = np.ndarray
+            elif isinstance(value, Sequence_):
+                actual = value.record or (list if value.is_list else tuple)
+            else:
+                actual = type(value.value) if isinstance(value, Object) else object
+            abstract = cls.__module__ == "numbers" and issubclass(actual, cls)
+            if issubclass(actual, cls) or abstract:
+                return Scalar(Const(True), True)
+        return Scalar(Const(False), False)
+
+    def _builtin_print(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        self.fail(node, UnsupportedCall, "print is not supported", "Leave it out, or print outside of the function.")
+
+    def _builtin_getattr(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        base, name = arguments[:2]
+        known = name.constant if isinstance(name, Scalar) else None
+        if not isinstance(known, str) or not isinstance(base, Object) or len(arguments) > 2:
+            self.fail(
+                node,
+                UnsupportedCall,
+                "getattr whose object or name is not known when compiling",
+                "Write the attribute out, or choose between functions by `if`.",
+            )
+        if not hasattr(base.value, known):
+            self.fail(node, UnsupportedType, f"{base.text} has no attribute {known}", "")
+        return self.constant_value(getattr(base.value, known), f"{base.text}.{known}", node)
+
+    def guarded(
+        self,
+        function: Callable[[list[Value], dict[str, Value], cst.Call], Value],
+        text: str,
+        arguments: list[Value],
+        keywords: dict[str, Value],
+        node: cst.Call,
+    ) -> Value:
+        """A call of one of our own implementations: what it cannot take is the user's to change."""
+        try:
+            return function(arguments, keywords, node)
+        except (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError) as error:
+            detail = str(error).partition("\n")[0].removeprefix("source: ")
+            what = f": {detail}" if isinstance(error, np.exceptions.AxisError) else ""
+            self.fail(node, UnsupportedCall, f"{text} with these arguments{what}", "Check their number and types.")
+
+    # -- provided by the subclasses ---------------------------------------------------------------------------------
+
+    def call(self, target: Value, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        raise NotImplementedError
+
+    def cast(self, cls: type, value: Value, node: cst.Call) -> Value:
+        raise NotImplementedError
+
+    def primitive(self, rule: Rule, operands: Sequence[Scalar], spelling: str, node: cst.CSTNode) -> Scalar:
+        raise NotImplementedError
+
+    def arguments_of(self, node: cst.Call, consumes: bool = False) -> tuple[list[Value], dict[str, Value]]:
+        raise NotImplementedError
+
+    # -- methods ----------------------------------------------------------------------------------------------------
+
+    def _method(self, base: Value, name: str, node: cst.Call) -> Value:
+        arguments, keywords = self.arguments_of(node)
+        if isinstance(base, Array) and name in METHODS:
+            call = functools.partial(FUNCTIONS[METHODS[name]], self)
+            return self.guarded(call, f"the method {name}", [base, *arguments], keywords, node)
+        if isinstance(base, Scalar):
+            if name in ("conjugate", "conj") and not arguments:
+                if base.type.kind != "complex":
+                    return base
+                return Scalar(Call("conj", (base.expr,), base.type, "np.conj"))
+            if name == "item":
+                return base
+            if name in METHODS and base.type.kind != "str":
+                call = functools.partial(FUNCTIONS[METHODS[name]], self)
+                return self.guarded(call, f"the method {name}", [base, *arguments], keywords, node)
+        if isinstance(base, Sequence_):
+            if base.is_list and name in ("append", "extend", "insert", "pop", "reverse", "clear", "copy"):
+                change = functools.partial(self._list_method, base, name)
+                return self.guarded(lambda a, k, n: change(a, n), f"the method {name}", arguments, keywords, node)
+            if name in ("index", "count"):
+                self.fail(node, UnsupportedCall, f"the method {name} of {describe(base)} is not known", "Use a loop.")
+            if base.record is not None and name == "_replace":
+                items = [keywords.get(f, item) for f, item in zip(base.record._fields, base.items)]
+                return Sequence_(items, record=base.record)
+        if isinstance(base, Dictionary):
+            if name in ("keys", "values", "items") and not arguments:
+                pairs = [(Scalar(Const(k), k), self.item_of(base, k)) for k in base.items]
+                return Sequence_(
+                    [k if name == "keys" else v if name == "values" else Sequence_([k, v]) for k, v in pairs]
+                )
+            if name == "get" and arguments and isinstance(arguments[0], Scalar):
+                key = arguments[0].constant
+                if key is not None and key in base.items:
+                    return self.item_of(base, key)
+                if key is not None:
+                    return arguments[1] if len(arguments) > 1 else Object(None, "None")
+        if isinstance(base, OpenArray):
+            self.refuse_open(base, node)
+        self.fail(
+            node,
+            UnsupportedCall,
+            f"the method {name} of {describe(base)} is not known",
+            "Use functions of math and numpy.",
+        )
+
+    def _list_method(self, base: Sequence_, name: str, arguments: list[Value], node: cst.CSTNode) -> Value:
+        if name == "copy":
+            return Sequence_(list(base.items), True)
+        if base.frozen:
+            self.fail(node, UnsupportedType, f"{base.frozen}, which .{name} would change", "Copy it first: list(...).")
+        if self.loops and not self.unrolling:
+            self.needs_known(node, f"a list that grows in a loop (.{name}) needs a trip count known when compiling")
+        if name == "append":
+            base.items.append(self.own_item(base, arguments[0]))
+        elif name == "extend":
+            base.items.extend(self.own_item(base, item) for item in self.items_of(arguments[0], node))
+        elif name == "insert":
+            base.items.insert(self._known_index(arguments[0], node), self.own_item(base, arguments[1]))
+        elif name == "pop":
+            return base.items.pop(self._known_index(arguments[0], node) if arguments else -1)
+        elif name == "reverse":
+            base.items.reverse()
+        else:
+            base.items.clear()
+        return Object(None, "None")
+
+    unrolling: int
+
+    def own_item(self, base: Sequence_, value: Value) -> Value:
+        """An appended item keeps its value when the variable it came from changes."""
+        return self.pin(value, f"{base.prefix or 'item'}_{len(base.items)}")

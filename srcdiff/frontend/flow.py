@@ -1,0 +1,597 @@
+"""The state of one function while it is lowered, and what happens where paths of control meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
+
+import libcst as cst
+
+from ..errors import SrcdiffError, UnsupportedType
+from ..ir.expr import Const, Expr, Opaque, Var, is_atom
+from ..ir.statements import Assign, Break, CallHelper, Continue, Origin, Statement
+from ..ir.types import ScalarType, join
+from .program import Program, Signal
+from .values import Array, Cells, Environment, Poison, Scalar, Sequence_, Value, copy_environment
+
+if TYPE_CHECKING:
+    from .source import Source
+
+__all__ = ["Flow", "Loop", "NeedsKnown", "Path", "Restart", "cell_name", "cells_of", "defined", "is_undefined"]
+
+
+class NeedsKnown(Signal):
+    """An index or length must be known when compiling: unroll the loop, or specialise the helper."""
+
+    def __init__(self, error: SrcdiffError):
+        super().__init__(str(error))
+        self.error = error
+
+
+class Restart(Signal):
+    """A variable that was taken to keep its value is assigned again: lower the function once more, knowing that."""
+
+    def __init__(self, lowering: Flow, names: set[str]):
+        super().__init__(", ".join(sorted(names)))
+        self.lowering = lowering
+        self.names = names
+
+
+class _Unsettled(Signal):
+    """A loop changes something that was taken to be constant."""
+
+
+@dataclass
+class Path:
+    """A way by which control reaches a place: the environment there and where copies may be inserted."""
+
+    block: list[Statement]
+    index: int | None
+    environment: Environment
+
+    def insert(self, statement: Statement) -> None:
+        if self.index is None:
+            self.block.append(statement)
+        else:
+            self.block.insert(self.index, statement)
+            self.index += 1
+
+
+@dataclass
+class Loop:
+    """An enclosing loop: where `break` and `continue` lead."""
+
+    breaks: list[Path]
+    continues: list[Path]
+    one_trip: bool = False
+    block: list[Statement] | None = None
+    leaving: str | None = None
+    """The flag that a `break` sets in a copy of an unrolled body, which is a loop of one trip itself."""
+    left: bool = False
+    skipped: bool = False
+    flagged: bool = False
+
+
+class Flow:
+    """Environment, current block, names, errors."""
+
+    def __init__(self, source: Source, program: Program):
+        self.source = source
+        self.program = program
+        self.environment: Environment = {}
+        self.block: list[Statement] = []
+        self.reachable = True
+        self.loops: list[Loop] = []
+        self.origin: Origin | None = None
+        self.taken: set[str] = set()
+        self.widened: dict[str, ScalarType] = {}
+        self.user_names: set[str] = set()
+        self.unstable: set[str] = set()
+        self.relied: set[str] = set()
+        """Variables whose values are kept under other names, too."""
+
+    # -- errors -----------------------------------------------------------------------------------------------------
+
+    def fail(self, node: cst.CSTNode, kind: type[SrcdiffError], message: str, hint: str = "") -> NoReturn:
+        raise kind(message, hint=hint, location=self.source.location(node))
+
+    # -- emitting ---------------------------------------------------------------------------------------------------
+
+    def emit(self, statement: Statement) -> None:
+        self.program.count_statement(self)
+        self.assigning(statement)
+        self.block.append(replace(statement, origin=self.origin) if statement.origin is None else statement)
+
+    def assigning(self, statement: Statement) -> None:
+        """Called for each statement that is added."""
+        if isinstance(statement, (Assign, CallHelper)):
+            changed = self.relied.intersection(t.name for t in statement.targets)
+            if changed:
+                raise Restart(self, changed)
+
+    def fresh(self, base: str) -> str:
+        """A name that nothing else has."""
+        name, number = base, 2
+        while name in self.taken or name in self.program.globals:
+            name, number = f"{base}_{number}", number + 1
+        self.taken.add(name)
+        return name
+
+    def temporary(self, base: str, e: Expr) -> Expr:
+        """`e` as an atom: itself if it is one, otherwise a new variable."""
+        if is_atom(e):
+            return e
+        variable = Var(self.fresh(base), e.type)
+        self.emit(Assign((variable,), (e,)))
+        return variable
+
+    def temporary_copy(self, base: str, e: Expr) -> Expr:
+        """`e` in a new variable, even if it is an atom."""
+        variable = Var(self.fresh(base), e.type)
+        self.emit(Assign((variable,), (e,)))
+        return variable
+
+    def pin(self, value: Value, base: str = "item") -> Value:
+        """A value that stays what it is while variables change: arrays and lists that have a name stay shared."""
+        if isinstance(value, Scalar):
+            if self.is_stable(value.expr):
+                return value
+            return Scalar(self.temporary_copy(base, value.expr), value.known)
+        if isinstance(value, Array) and value.cells.prefix is None:
+            items = [
+                e if self.is_stable(e) else self.temporary_copy(f"{base}_{i}", e) for i, e in enumerate(value.items)
+            ]
+            cells = Cells(items, value.dtype, prefix=self.fresh(base), frozen=value.cells.frozen)
+            return Array(cells, value.shape, tuple(range(len(items))))
+        if isinstance(value, Sequence_) and value.prefix is None:
+            items_ = [self.pin(item, f"{base}_{i}") for i, item in enumerate(value.items)]
+            return Sequence_(items_, value.is_list, value.record, prefix=self.fresh(base))
+        return value
+
+    @contextmanager
+    def nested(self) -> Iterator[list[Statement]]:
+        """Collect statements into a block of their own."""
+        saved, self.block = self.block, []
+        try:
+            yield self.block
+        finally:
+            self.block = saved
+
+    # -- binding ----------------------------------------------------------------------------------------------------
+
+    def bind_all(self, pairs: list[tuple[str, Value]]) -> None:
+        """Bind names in parallel: `a, b = b, a`."""
+        pairs = list(dict(pairs).items())  # of `_, a, _ = y`, the last counts
+        targets: list[Var] = []
+        values: list[Expr] = []
+        bound = [(name, self._place(name, value, targets, values)) for name, value in pairs]
+        moves = _real_moves(targets, values)
+        if moves:
+            self.emit(Assign(tuple(t for t, _ in moves), tuple(v for _, v in moves)))
+        for name, value in bound:
+            self.environment[name] = value
+
+    def _place(self, name: str, value: Value, targets: list[Var], values: list[Expr]) -> Value:
+        """The value as the variable `name` holds it; appends the assignments that this takes."""
+        if isinstance(value, Scalar):
+            variable = Var(name, self.widened.get(name, value.type))
+            targets.append(variable)
+            values.append(value.expr)
+            self.taken.add(name)
+            known = value.constant
+            return Scalar(variable, known if isinstance(known, (int, str)) else None)
+        if isinstance(value, Array) and value.cells.prefix is None:
+            prefix = self._free_prefix(name)
+            cells = Cells([], value.dtype, prefix=prefix)
+            for i, item in enumerate(value.cells.items):
+                cells.items.append(self._own(cell_name(prefix, i), item, targets, values))
+            return replace(value, cells=cells)
+        if isinstance(value, Sequence_) and value.prefix is None:
+            prefix = self._free_prefix(name)
+            items = [
+                self._place_item(cell_name(prefix, i), item, targets, values) for i, item in enumerate(value.items)
+            ]
+            return Sequence_(items, value.is_list, value.record, prefix=prefix)
+        return value
+
+    def _place_item(self, name: str, value: Value, targets: list[Var], values: list[Expr]) -> Value:
+        if isinstance(value, Scalar):
+            return Scalar(self._own(name, value.expr, targets, values), value.known)
+        return self._place(name, value, targets, values)
+
+    def _own(self, name: str, e: Expr, targets: list[Var], values: list[Expr]) -> Expr:
+        """An element as an atom: a stable atom as it is, anything else in the variable `name`."""
+        if self.is_stable(e):
+            return e
+        self.taken.add(name)
+        variable = Var(name, self.widened.get(name, e.type))
+        targets.append(variable)
+        values.append(e)
+        return variable
+
+    def is_stable(self, e: Expr) -> bool:
+        """Whether an atom keeps its value for as long as the function runs."""
+        if isinstance(e, Const):
+            return True
+        if isinstance(e, Var):
+            if e.name in self.unstable:
+                return False
+            self.relied.add(e.name)
+            return True
+        if is_undefined(e):
+            return True
+        return is_atom(e) and not e.args
+
+    def _free_prefix(self, name: str) -> str:
+        """The prefix `name` for the scalars of an array or tuple, unless another live one has it."""
+        used = {prefix for other, value in self.environment.items() if other != name for prefix in _prefixes(value)}
+        prefix = name
+        while prefix in used or self.clashes(prefix):
+            prefix += "_"
+        return prefix
+
+    def clashes(self, prefix: str) -> bool:
+        """Whether the scalars of an array would have names that mean something else."""
+        start = prefix + "_"
+        return any(n.startswith(start) and n[len(start) :].isdigit() for n in (*self.user_names, *self.program.globals))
+
+    # -- joining ----------------------------------------------------------------------------------------------------
+
+    def join(self, paths: list[Path]) -> Environment:
+        """The environment where several paths meet; copies are inserted at their ends where they differ."""
+        if len(paths) == 1:
+            return paths[0].environment
+        merge = _Merge(self, paths)
+        names = list(dict.fromkeys(name for path in paths for name in path.environment))
+        joined: Environment = {}
+        for name in names:
+            values = [path.environment.get(name) for path in paths]
+            if any(value is None for value in values):
+                joined[name] = Poison(
+                    f"{name} is not defined on every path that leads here",
+                    f"Give {name} a value before the branch or loop.",
+                )
+            else:
+                joined[name] = merge.value(name, [v for v in values if v is not None])
+        merge.finish()
+        return joined
+
+    # -- loops ------------------------------------------------------------------------------------------------------
+
+    def loop(
+        self,
+        assigned: set[str],
+        lower: Callable[[], None],
+    ) -> tuple[list[Statement], Loop, list[Environment]]:
+        """Lower a loop's body until its head is settled: the block, the loop, and the environments at its end."""
+        settled = set(assigned)
+        for _ in range(8):
+            saved_block, saved_environment = list(self.block), copy_environment(self.environment)
+            saved_taken, widened, relied = set(self.taken), dict(self.widened), set(self.relied)
+            depth = len(self.loops)
+            self._canonicalize(settled)
+            head = copy_environment(self.environment)
+            try:
+                return self._attempt(lower, head)
+            except _Unsettled as change:
+                self.block[:] = saved_block
+                self.environment, self.taken, self.reachable = saved_environment, saved_taken, True
+                self.relied = relied
+                del self.loops[depth:]
+                settled |= change.args[0]
+                self.widened = {**widened, **change.args[1]}
+        assert self.program.statement is not None
+        self.fail(
+            self.program.statement,
+            UnsupportedType,
+            "the types of this loop's variables do not settle",
+            "Give each variable one type, and one array, before the loop.",
+        )
+
+    def _attempt(self, lower: Callable[[], None], head: Environment) -> tuple[list[Statement], Loop, list[Environment]]:
+        loop = Loop([], [])
+        self.loops.append(loop)
+        depth = len(self.loops)
+        try:
+            with self.nested() as block:
+                lower()
+                ends = list(loop.continues)
+                if self.reachable:
+                    ends.append(Path(block, None, self.environment))
+        finally:
+            del self.loops[depth - 1 :]
+        changes: set[str] = set()
+        widened: dict[str, ScalarType] = {}
+        for path in ends:
+            _flow_back(self, head, path, changes, widened)
+        if changes or widened:
+            raise _Unsettled(changes, widened)
+        self.environment = head
+        return block, loop, [path.environment for path in ends]
+
+    def _canonicalize(self, names: set[str]) -> None:
+        """Give everything that the loop assigns a variable of its own before the loop."""
+        targets: list[Var] = []
+        values: list[Expr] = []
+        for name, value in list(self.environment.items()):
+            if f"~{name}" in names:
+                value = self.environment[name] = self._separate(name, value)
+            if f"!{name}" in names:
+                self.environment[name] = Poison(
+                    f"{name} changes its type, length or array from one iteration to the next",
+                    f"Give {name} one type before the loop; copy an array that is exchanged.",
+                )
+            elif name in names or any(f"@{cells.uid}" in names for cells in cells_of(value)):
+                self.environment[name] = self._canonical(name, value, targets, values)
+        moves = _real_moves(targets, values)
+        if moves:
+            self.emit(Assign(tuple(t for t, _ in moves), tuple(v for _, v in moves)))
+
+    def _separate(self, name: str, value: Value) -> Value:
+        """A copy of an array that shares memory with another in some iterations only: neither may be written."""
+        if isinstance(value, Array):
+            reason = f"{name} may share memory with another array here"
+            value.cells.frozen = reason
+            cells = Cells(value.items, value.dtype, prefix=self._free_prefix(f"{name}_"), frozen=reason)
+            return Array(cells, value.shape, tuple(range(len(cells.items))))
+        if isinstance(value, Sequence_):
+            value.items[:] = [self._separate(f"{name}_{i}", item) for i, item in enumerate(value.items)]
+        return value
+
+    def _canonical(self, name: str, value: Value, targets: list[Var], values: list[Expr]) -> Value:
+        if isinstance(value, Scalar):
+            if value.type.kind == "str":
+                return Scalar(value.expr)
+            variable = Var(name, self.widened.get(name, value.type))
+            targets.append(variable)
+            values.append(value.expr)
+            self.taken.add(name)
+            return Scalar(variable)
+        if isinstance(value, Array):
+            cells = value.cells
+            prefix = cells.prefix or self._free_prefix(name)
+            cells.prefix = prefix
+            for i, item in enumerate(cells.items):
+                cell = cell_name(prefix, i)
+                variable = Var(cell, self.widened.get(cell, item.type))
+                item = defined(item)
+                if item is not variable:
+                    targets.append(variable)
+                    values.append(item)
+                    self.taken.add(cell)
+                cells.items[i] = variable
+            return value
+        if isinstance(value, Sequence_):
+            for i, part in enumerate(value.items):
+                value.items[i] = self._canonical(f"{name}_{i}", part, targets, values)
+        return value
+
+    def leave(self, paths: list[Path], statement: Break | Continue) -> None:
+        """`break` or `continue`: remember the environment that it carries away."""
+        self.emit(statement)
+        paths.append(Path(self.block, len(self.block) - 1, copy_environment(self.environment)))
+        self.reachable = False
+
+
+def cell_name(prefix: str, i: int) -> str:
+    """The variable of an element: `x_0`."""
+    return f"{prefix}_{i}"
+
+
+def cells_of(value: Value) -> Iterator[Cells]:
+    if isinstance(value, Array):
+        yield value.cells
+    elif isinstance(value, Sequence_):
+        for item in value.items:
+            yield from cells_of(item)
+
+
+def _real_moves(targets: list[Var], values: list[Expr]) -> list[tuple[Var, Expr]]:
+    """The assignments that change something: not `x = x`, even where its type was widened."""
+    return [(t, v) for t, v in zip(targets, values) if not (isinstance(v, Var) and v.name == t.name)]
+
+
+def _prefixes(value: Value) -> Iterator[str]:
+    if isinstance(value, Array) and value.cells.prefix:
+        yield value.cells.prefix
+    elif isinstance(value, Sequence_):
+        if value.prefix:
+            yield value.prefix
+        for item in value.items:
+            yield from _prefixes(item)
+
+
+def _flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], widened: dict[str, ScalarType]) -> None:
+    """Make the end of a loop's body agree with its head, or say what the head must give up.
+
+    `changes` collects names and arrays (`@uid`) that need variables of their own, `!name` for names that cannot be
+    read at the head, `~name` for arrays that may share memory there.
+    """
+    targets: list[Var] = []
+    values: list[Expr] = []
+    seen: set[int] = set()
+
+    def scalar(name: str, root: str, before: Expr, after: Expr) -> None:
+        if before is after:
+            return
+        if not (isinstance(before, Var) and before.name == name):
+            changes.add(root)
+            return
+        kind = join(before.type, after.type)
+        if kind is None:
+            changes.add(f"!{root}")
+        elif kind != before.type:
+            widened[name] = kind
+        elif not (isinstance(after, Var) and after.name == name):
+            targets.append(before)
+            values.append(after)
+
+    def array(root: str, before: Array, after: Array) -> None:
+        same = before.cells.uid == after.cells.uid and before.slots == after.slots
+        if same and before.cells.uid in seen:
+            return
+        seen.add(before.cells.uid)
+        prefix = before.cells.prefix or "?"
+        if same:
+            for i, (old, new) in enumerate(zip(before.cells.items, after.cells.items)):
+                scalar(cell_name(prefix, i), f"@{before.cells.uid}", old, new)
+            return
+        if not before.cells.prefix or len(before.cells.items) != len(before.slots):
+            changes.update((f"~{root}", root))
+            return
+        if not before.cells.frozen:
+            for other in (root, *_sharing(path.environment, after, root)):
+                if _shared(head, before, root) or other != root:
+                    changes.add(f"~{other}")
+                    changes.add(f"~{root}")
+        for slot, new in zip(before.slots, after.items):
+            scalar(cell_name(prefix, slot), root, before.cells.items[slot], new)
+
+    def compare(name: str, root: str, before: Value, after: Value) -> None:
+        if isinstance(before, Scalar) and isinstance(after, Scalar):
+            scalar(name, root, before.expr, after.expr)
+            if before.known is not None and before.known != after.known:
+                changes.add(root)
+        elif isinstance(before, Array) and isinstance(after, Array) and before.shape == after.shape:
+            array(root, before, after)
+        elif isinstance(before, Sequence_) and isinstance(after, Sequence_) and len(before.items) == len(after.items):
+            for i, (old, new) in enumerate(zip(before.items, after.items)):
+                compare(cell_name(before.prefix or name, i), root, old, new)
+        elif not (isinstance(before, Poison) or before is after or before == after):
+            changes.add(f"!{root}")
+
+    for name, before in head.items():
+        after = path.environment.get(name)
+        if after is not None:
+            compare(name, name, before, after)
+    if targets:
+        move = Assign(tuple(targets), tuple(values))
+        flow.assigning(move)
+        path.insert(move)
+
+
+def _shared(environment: Environment, array: Array, name: str) -> bool:
+    """Whether another name refers to the same memory."""
+    return bool(_sharing(environment, array, name))
+
+
+def _sharing(environment: Environment, array: Array, name: str) -> list[str]:
+    """The other names that refer to the same memory."""
+    return [
+        other
+        for other, value in environment.items()
+        if other != name and any(cells.uid == array.cells.uid for cells in cells_of(value))
+    ]
+
+
+def is_undefined(e: Expr) -> bool:
+    """An element of `np.empty`."""
+    return isinstance(e, Opaque) and e.text == "?"
+
+
+def defined(e: Expr) -> Expr:
+    """An element of `np.empty` may be anything: zero where a variable needs a value."""
+    return Const(0.0) if is_undefined(e) else e
+
+
+class _Merge:
+    """Joins values name by name, collecting the copies that each path needs."""
+
+    def __init__(self, flow: Flow, paths: list[Path]):
+        self.flow = flow
+        self.paths = paths
+        self.moves: list[list[tuple[Var, Expr]]] = [[] for _ in paths]
+        self.cells: dict[tuple[int, ...], Cells] = {}
+        self.merged: list[tuple[Cells, list[Cells]]] = []
+
+    def value(self, name: str, values: list[Value]) -> Value:
+        first = values[0]
+        if any(isinstance(v, Poison) for v in values):
+            return next(v for v in values if isinstance(v, Poison))
+        if all(isinstance(v, Scalar) for v in values):
+            return self.scalar(name, [v for v in values if isinstance(v, Scalar)])
+        if all(isinstance(v, Array) for v in values):
+            arrays = [v for v in values if isinstance(v, Array)]
+            if len({a.shape for a in arrays}) == 1:
+                return self.array(name, arrays)
+        if all(isinstance(v, Sequence_) for v in values):
+            tuples = [v for v in values if isinstance(v, Sequence_)]
+            if len({(len(t.items), t.is_list) for t in tuples}) == 1:
+                prefix = self.flow._free_prefix(name)
+                columns = zip(*(t.items for t in tuples))
+                items = [self.value(cell_name(prefix, i), list(column)) for i, column in enumerate(columns)]
+                joined = Sequence_(items, tuples[0].is_list, tuples[0].record, prefix=prefix)
+                if len({t.uid for t in tuples}) == 1:
+                    joined.uid = tuples[0].uid
+                return joined
+        if all(v is first or v == first for v in values):
+            return first
+        return Poison(
+            f"{name} has different types or shapes on the paths that lead here",
+            f"Give {name} one type on every path.",
+        )
+
+    def scalar(self, name: str, values: list[Scalar]) -> Value:
+        known = values[0].known if all(v.known == values[0].known for v in values) else None
+        if all(v.expr is values[0].expr for v in values):
+            return Scalar(values[0].expr, known)
+        values = [Scalar(defined(v.expr), v.known) for v in values]
+        kind = values[0].type
+        for v in values[1:]:
+            joined = join(kind, v.type)
+            if joined is None:
+                return Poison(f"{name} has different types on the paths that lead here", f"Give {name} one type.")
+            kind = joined
+        kind = self.flow.widened.get(name, kind)
+        variable = Var(name, kind)
+        self.flow.taken.add(name)
+        for path, v in enumerate(values):
+            if not (isinstance(v.expr, Var) and v.expr.name == name):
+                self.moves[path].append((variable, v.expr))
+        return Scalar(variable, known)
+
+    def array(self, name: str, arrays: list[Array]) -> Value:
+        key = tuple(a.cells.uid for a in arrays)
+        first = arrays[0]
+        same = len(set(key)) == 1 and len({a.slots for a in arrays}) == 1
+        if same:
+            if key not in self.cells:
+                prefix = first.cells.prefix or name
+                merged = first.cells.copy()
+                merged.prefix = prefix
+                for i in range(len(merged.items)):
+                    options = [Scalar(a.cells.items[i]) for a in arrays]
+                    item = self.scalar(cell_name(prefix, i), options)
+                    assert isinstance(item, Scalar)
+                    merged.items[i] = item.expr
+                self.cells[key] = merged
+                self.merged.append((merged, [a.cells for a in arrays]))
+            return replace(first, cells=self.cells[key])
+        reason = None
+        if any(_shared(path.environment, a, name) for path, a in zip(self.paths, arrays)):
+            reason = f"{name} may or may not share memory with another array here"
+            for a in arrays:
+                a.cells.frozen = reason
+        prefix = self.flow._free_prefix(name)
+        dtype: ScalarType | None = first.dtype
+        for a in arrays[1:]:
+            dtype = dtype and join(dtype, a.dtype)
+        if dtype is None:
+            return Poison(f"{name} has different types on the paths that lead here", f"Give {name} one type.")
+        cells = Cells([], dtype, prefix=prefix, frozen=reason)
+        for i in range(len(first.slots)):
+            item = self.scalar(cell_name(prefix, i), [Scalar(a.items[i]) for a in arrays])
+            assert isinstance(item, Scalar)
+            cells.items.append(item.expr)
+        return Array(cells, first.shape, tuple(range(len(cells.items))))
+
+    def finish(self) -> None:
+        for path, moves in zip(self.paths, self.moves):
+            if moves:
+                move = Assign(tuple(t for t, _ in moves), tuple(v for _, v in moves))
+                self.flow.assigning(move)
+                path.insert(move)
+        for merged, sources in self.merged:
+            merged.frozen = next((cells.frozen for cells in sources if cells.frozen), merged.frozen)

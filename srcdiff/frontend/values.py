@@ -1,0 +1,228 @@
+"""What a name may stand for while a function is lowered.
+
+Scalars are expressions. Tuples, lists and arrays of known shape are containers of scalars, which is how they become
+scalars in the emitted code; a `Cells` is the storage that views of one array share.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..ir.expr import Const, Expr
+from ..ir.types import ScalarType
+
+__all__ = [
+    "Array",
+    "Cells",
+    "Dictionary",
+    "Environment",
+    "Object",
+    "OpenArray",
+    "Partial",
+    "Poison",
+    "Range",
+    "Scalar",
+    "Sequence_",
+    "UserFunction",
+    "Value",
+    "adopt",
+    "copy_environment",
+]
+
+_ids = itertools.count()
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """`known` is the value where it is known when compiling (integers, strings, truth values)."""
+
+    expr: Expr
+    known: Any = None
+
+    @property
+    def type(self) -> ScalarType:
+        return self.expr.type
+
+    @property
+    def constant(self) -> Any:
+        """The value known when compiling, or None."""
+        if self.known is not None:
+            return self.known
+        if isinstance(self.expr, Const):
+            return self.expr.value
+        return None
+
+
+@dataclass(eq=False)
+class Cells:
+    """Storage of an array of known shape: one expression an element."""
+
+    items: list[Expr]
+    dtype: ScalarType
+    uid: int = field(default_factory=lambda: next(_ids))
+    prefix: str | None = None
+    frozen: str | None = None
+    """Why a write is refused: the array may or may not share memory with another."""
+    argument: str | None = None
+    """The parameter whose memory this is."""
+
+    def copy(self) -> Cells:
+        return Cells(list(self.items), self.dtype, self.uid, self.prefix, self.frozen, self.argument)
+
+
+@dataclass(frozen=True)
+class Array:
+    """A view: `slots[i]` is the place in `cells` of the i-th element in C order."""
+
+    cells: Cells
+    shape: tuple[int, ...]
+    slots: tuple[int, ...]
+
+    @property
+    def items(self) -> list[Expr]:
+        return [self.cells.items[slot] for slot in self.slots]
+
+    @property
+    def dtype(self) -> ScalarType:
+        return self.cells.dtype
+
+
+@dataclass(frozen=True)
+class OpenArray:
+    """An array parameter whose lengths are not known; inactive ones stay arrays."""
+
+    name: str
+    dtype: ScalarType
+    ndim: int
+    active: bool
+
+
+@dataclass(eq=False)
+class Sequence_:
+    """A tuple (`is_list` false), namedtuple (`record`) or list of known length."""
+
+    items: list[Value]
+    is_list: bool = False
+    record: Any = None
+    uid: int = field(default_factory=lambda: next(_ids))
+    prefix: str | None = None
+    frozen: str | None = None
+    """Why a list cannot be changed here: it belongs to the caller."""
+
+
+@dataclass(frozen=True)
+class Object:
+    """A Python object known when compiling: module, function, class, None, instance of constants."""
+
+    value: Any
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    items: Mapping[Any, Value]
+
+
+@dataclass(frozen=True, eq=False)
+class UserFunction:
+    """A function defined inside the function that is lowered, with the environment that it closes over."""
+
+    node: Any
+    name: str
+    source: Any
+    owner: Any
+    """The lowering in whose variables it was defined; None once it was passed on, with `environment` as its closure."""
+    environment: Environment
+    scopes: tuple[Environment, ...] = ()
+    """Variables of the comprehensions around it."""
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """`functools.partial` called inside the function."""
+
+    target: Value
+    arguments: tuple[Value, ...]
+    keywords: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Range:
+    bounds: tuple[Scalar, ...]
+    reverse: bool = False
+    parallel: bool = False
+
+
+@dataclass(frozen=True)
+class Poison:
+    """A name that must not be read here, and why."""
+
+    message: str
+    hint: str
+
+
+Value = Scalar | Array | OpenArray | Sequence_ | Object | Dictionary | UserFunction | Partial | Range | Poison
+Environment = dict[str, Value]
+
+
+def copy_environment(environment: Environment) -> Environment:
+    """A copy in which arrays and lists are copied too, and those that were shared still are."""
+    cells: dict[int, Cells] = {}
+    lists: dict[int, Sequence_] = {}
+
+    def copy(value: Value) -> Value:
+        if isinstance(value, Array):
+            return replace(value, cells=cells.setdefault(value.cells.uid, value.cells.copy()))
+        if isinstance(value, Sequence_):
+            if value.uid not in lists:
+                lists[value.uid] = Sequence_([], value.is_list, value.record, value.uid, value.prefix, value.frozen)
+                lists[value.uid].items.extend(copy_all(value.items))
+            return lists[value.uid]
+        if isinstance(value, Dictionary):
+            return Dictionary({key: copy(item) for key, item in value.items.items()})
+        return value
+
+    def copy_all(values: Sequence[Value]) -> list[Value]:
+        return [copy(value) for value in values]
+
+    return {name: copy(value) for name, value in environment.items()}
+
+
+def adopt(environment: Environment, before: Environment) -> Environment:
+    """The environment with arrays and lists that were there before as the same objects, holding what they hold now.
+
+    Within a statement, values that were already evaluated refer to those objects.
+    """
+    cells: dict[int, Cells] = {}
+    lists: dict[int, Sequence_] = {}
+
+    def collect(value: Value) -> None:
+        if isinstance(value, Array):
+            cells.setdefault(value.cells.uid, value.cells)
+        elif isinstance(value, Sequence_):
+            lists.setdefault(value.uid, value)
+            for item in value.items:
+                collect(item)
+
+    def settle(value: Value) -> Value:
+        if isinstance(value, Array) and value.cells.uid in cells:
+            original = cells[value.cells.uid]
+            if original is not value.cells:
+                original.items[:] = value.cells.items
+                original.prefix, original.frozen = value.cells.prefix, value.cells.frozen
+            return replace(value, cells=original)
+        if isinstance(value, Sequence_):
+            items = [settle(item) for item in value.items]
+            target = lists.get(value.uid, value)
+            target.items[:] = items
+            target.prefix = value.prefix
+            return target
+        return value
+
+    for value in before.values():
+        collect(value)
+    return {name: settle(value) for name, value in environment.items()}

@@ -1,0 +1,530 @@
+"""Expressions: immutable, interned within one compilation, so that equal expressions are the same object.
+
+`Op`, `Call` and the other classes keep exactly the shape that they are given (the user's spelling); the functions
+`add`, `mul`, ... build derivative expressions and fold what is structurally zero or one. Signs are pulled outwards,
+so that expressions which differ by a sign share their magnitude.
+
+>>> with interning():
+...     x, y = Var("x", FLOAT64), Var("y", FLOAT64)
+...     print(mul(neg(x), y) is neg(mul(y, x)), add(x, ZERO) is x, mul(x, ZERO) is ZERO)
+True True True
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .types import BOOL, FLOAT64, INT64, STRING, WEAK_COMPLEX, WEAK_FLOAT, ScalarType, promote
+
+__all__ = [
+    "MINUS_ONE",
+    "ONE",
+    "ZERO",
+    "Call",
+    "Compare",
+    "Const",
+    "Expr",
+    "Helper",
+    "Load",
+    "Logic",
+    "Op",
+    "Opaque",
+    "Select",
+    "Var",
+    "add",
+    "atoms",
+    "children",
+    "const",
+    "div",
+    "interning",
+    "is_atom",
+    "is_one",
+    "is_zero",
+    "mul",
+    "neg",
+    "power",
+    "rebuild",
+    "scale",
+    "select",
+    "sub",
+    "topological",
+]
+
+
+class _State(threading.local):
+    def __init__(self) -> None:
+        self.table: dict[Any, Expr] = {}
+
+
+_state = _State()
+
+
+@contextmanager
+def interning() -> Iterator[None]:
+    """A fresh table: what is emitted never depends on what was compiled before."""
+    saved, _state.table = _state.table, {}
+    try:
+        yield
+    finally:
+        _state.table = saved
+
+
+class Expr:
+    """Base class. Equality is identity, because equal expressions are interned."""
+
+    __slots__ = ("args", "type")
+    type: ScalarType
+    args: tuple[Expr, ...]
+
+
+def _intern(key: tuple[Any, ...], make: Callable[[], Expr]) -> Expr:
+    found = _state.table.get(key)
+    if found is None:
+        found = _state.table[key] = make()
+    return found
+
+
+class Const(Expr):
+    """A literal, or a named constant (`text` is how it is written)."""
+
+    __slots__ = ("named", "text", "value")
+    named: bool
+    text: str
+    value: Any
+
+    def __new__(cls, value: Any, text: str | None = None, type: ScalarType | None = None, named: bool = False) -> Const:
+        kind = type or literal_type(value)
+        spelled = text if text is not None else repr(value)
+
+        def make() -> Const:
+            self = object.__new__(cls)
+            self.value, self.text, self.type, self.args, self.named = value, spelled, kind, (), named
+            return self
+
+        return _intern((Const, spelled, kind, named), make)  # type: ignore[return-value]
+
+
+def literal_type(value: Any) -> ScalarType:
+    """The type of a Python literal: floats and complex numbers are weak."""
+    if isinstance(value, bool):
+        return BOOL
+    if isinstance(value, int):
+        return INT64
+    if isinstance(value, float):
+        return WEAK_FLOAT
+    if isinstance(value, complex):
+        return WEAK_COMPLEX
+    if isinstance(value, str):
+        return STRING
+    raise TypeError(f"no scalar type for {value!r}")
+
+
+class Var(Expr):
+    """A variable of the emitted program, with the user's name where it is the user's."""
+
+    __slots__ = ("name",)
+    name: str
+
+    def __new__(cls, name: str, type: ScalarType) -> Var:
+        def make() -> Var:
+            self = object.__new__(cls)
+            self.name, self.type, self.args = name, type, ()
+            return self
+
+        return _intern((Var, name, type), make)  # type: ignore[return-value]
+
+
+class Load(Expr):
+    """An element of an array or tuple that is never written: `y[0]`."""
+
+    __slots__ = ("array", "index")
+    array: str
+    index: tuple[Any, ...]
+
+    def __new__(cls, array: str, index: tuple[Any, ...], type: ScalarType) -> Load:
+        operands = tuple(i for i in index if isinstance(i, Expr))
+
+        def make() -> Load:
+            self = object.__new__(cls)
+            self.array, self.index, self.type, self.args = array, index, type, operands
+            return self
+
+        return _intern((Load, array, index, type), make)  # type: ignore[return-value]
+
+
+class Op(Expr):
+    """An operator: binary `+ - * / // % ** & | ^ << >>`, unary `neg`, `pos`, `inv`."""
+
+    __slots__ = ("op",)
+    op: str
+
+    def __new__(cls, op: str, *args: Expr, type: ScalarType | None = None) -> Op:
+        kind = type or operator_type(op, args)
+
+        def make() -> Op:
+            self = object.__new__(cls)
+            self.op, self.args, self.type = op, args, kind
+            return self
+
+        return _intern((Op, op, args, kind), make)  # type: ignore[return-value]
+
+
+def operator_type(op: str, args: tuple[Expr, ...]) -> ScalarType:
+    """The type of an operator's result, as Numba infers it."""
+    result = promote(*(a.type for a in args))
+    if op == "/" and result.kind == "int":
+        return FLOAT64
+    return result
+
+
+class Call(Expr):
+    """A primitive of the rule table; `spelling` is how the user wrote the callee."""
+
+    __slots__ = ("function", "spelling")
+    function: str
+    spelling: str
+
+    def __new__(cls, function: str, args: tuple[Expr, ...], type: ScalarType, spelling: str) -> Call:
+        def make() -> Call:
+            self = object.__new__(cls)
+            self.function, self.args, self.type, self.spelling = function, args, type, spelling
+            return self
+
+        return _intern((Call, function, args, type, spelling), make)  # type: ignore[return-value]
+
+
+class Helper(Expr):
+    """A call of another of the user's functions that returns one scalar."""
+
+    __slots__ = ("helper",)
+    helper: Any
+
+    def __new__(cls, helper: Any, args: tuple[Expr, ...], type: ScalarType) -> Helper:
+        def make() -> Helper:
+            self = object.__new__(cls)
+            self.helper, self.args, self.type = helper, args, type
+            return self
+
+        return _intern((Helper, id(helper), args, type), make)  # type: ignore[return-value]
+
+
+class Select(Expr):
+    """`a if condition else b`."""
+
+    __slots__ = ()
+
+    def __new__(cls, condition: Expr, a: Expr, b: Expr) -> Select:
+        def make() -> Select:
+            self = object.__new__(cls)
+            self.args, self.type = (condition, a, b), a.type if a.type == b.type else promote(a.type, b.type)
+            return self
+
+        return _intern((Select, condition, a, b), make)  # type: ignore[return-value]
+
+
+class Compare(Expr):
+    """A chained comparison: `a < b <= c` has two operators and three arguments."""
+
+    __slots__ = ("ops",)
+    ops: tuple[str, ...]
+
+    def __new__(cls, ops: tuple[str, ...], args: tuple[Expr, ...]) -> Compare:
+        def make() -> Compare:
+            self = object.__new__(cls)
+            self.ops, self.args, self.type = ops, args, BOOL
+            return self
+
+        return _intern((Compare, ops, args), make)  # type: ignore[return-value]
+
+
+class Logic(Expr):
+    """`and`, `or`, `not` over truth values."""
+
+    __slots__ = ("op",)
+    op: str
+
+    def __new__(cls, op: str, *args: Expr) -> Logic:
+        def make() -> Logic:
+            self = object.__new__(cls)
+            self.op, self.args, self.type = op, args, BOOL
+            return self
+
+        return _intern((Logic, op, args), make)  # type: ignore[return-value]
+
+
+class Opaque(Expr):
+    """Text that is carried over as it stands and has no derivative, such as `len(y)`; `args` are what it reads."""
+
+    __slots__ = ("reads", "text")
+    reads: tuple[str, ...]
+    text: str
+
+    def __new__(cls, text: str, type: ScalarType, args: tuple[Expr, ...] = (), reads: tuple[str, ...] = ()) -> Opaque:
+        def make() -> Opaque:
+            self = object.__new__(cls)
+            self.text, self.type, self.args, self.reads = text, type, args, reads
+            return self
+
+        return _intern((Opaque, text, type, args, reads), make)  # type: ignore[return-value]
+
+
+def const(value: float) -> Const:
+    return Const(value)
+
+
+class _Literal:
+    """A constant that is the same object in every table."""
+
+    def __init__(self, value: float):
+        self.expr = object.__new__(Const)
+        self.expr.value, self.expr.text = value, repr(value)
+        self.expr.type, self.expr.args, self.expr.named = WEAK_FLOAT, (), False
+
+
+ZERO: Const = _Literal(0.0).expr
+ONE: Const = _Literal(1.0).expr
+MINUS_ONE: Const = _Literal(-1.0).expr
+
+
+def _number(value: float | complex) -> Expr:
+    if value == 0 and not (isinstance(value, float) and math.copysign(1.0, value) < 0):
+        return ZERO
+    if value == 1:
+        return ONE
+    if value == -1:
+        return MINUS_ONE
+    return Const(value)
+
+
+def is_zero(e: Expr) -> bool:
+    """A structural zero: an exact 0 known when compiling."""
+    return isinstance(e, Const) and e.value == 0 and not isinstance(e.value, str)
+
+
+def is_one(e: Expr) -> bool:
+    return isinstance(e, Const) and not e.named and e.value == 1 and not isinstance(e.value, bool)
+
+
+def _plain(e: Expr) -> float | complex | None:
+    """The value of a literal that may be folded; named constants keep their names."""
+    if isinstance(e, Const) and not e.named and isinstance(e.value, (int, float, complex)):
+        return e.value
+    return None
+
+
+def is_atom(e: Expr) -> bool:
+    return isinstance(e, (Const, Var, Load)) and not e.args
+
+
+def children(e: Expr) -> tuple[Expr, ...]:
+    return e.args
+
+
+def neg(a: Expr) -> Expr:
+    value = _plain(a)
+    if value is not None:
+        return _number(-value)
+    if isinstance(a, Op) and a.op == "neg":
+        return a.args[0]
+    if isinstance(a, Select) and any(_plain(arm) is not None for arm in a.args[1:]):
+        return select(a.args[0], neg(a.args[1]), neg(a.args[2]))
+    return Op("neg", a)
+
+
+def _unsign(e: Expr) -> tuple[bool, Expr]:
+    """Split off a sign: (is negative, magnitude)."""
+    if isinstance(e, Op) and e.op == "neg":
+        return True, e.args[0]
+    value = _plain(e)
+    if isinstance(value, (int, float)) and value < 0:
+        return True, _number(-value)
+    return False, e
+
+
+def _commutative(op: str, a: Expr, b: Expr) -> Expr:
+    kind = operator_type(op, (a, b))
+    swapped = _state.table.get((Op, op, (b, a), kind))
+    return swapped if swapped is not None else Op(op, a, b, type=kind)
+
+
+def add(a: Expr, b: Expr) -> Expr:
+    if is_zero(a):
+        return b
+    if is_zero(b):
+        return a
+    x, y = _plain(a), _plain(b)
+    if x is not None and y is not None:
+        return _number(x + y)
+    if a is b:
+        return mul(const(2.0), a)
+    minus_a, u = _unsign(a)
+    minus_b, v = _unsign(b)
+    if u is v:
+        return neg(mul(const(2.0), u)) if minus_a and minus_b else ZERO
+    if minus_a and minus_b:
+        return neg(add(u, v))
+    if minus_b:
+        return _difference(u, v)
+    if minus_a:
+        return _difference(v, u)
+    if isinstance(a, Op) and a.op == "+" and a.args[1] is b and a.type == b.type:
+        return add(a.args[0], mul(const(2.0), b))
+    return _commutative("+", a, b)
+
+
+def _difference(a: Expr, b: Expr) -> Expr:
+    kind = operator_type("-", (a, b))
+    if (Op, "-", (a, b), kind) not in _state.table:
+        swapped = _state.table.get((Op, "-", (b, a), kind))
+        if swapped is not None:
+            return neg(swapped)
+    return Op("-", a, b, type=kind)
+
+
+def sub(a: Expr, b: Expr) -> Expr:
+    return add(a, neg(b))
+
+
+def mul(a: Expr, b: Expr) -> Expr:
+    if is_zero(a) or is_zero(b):
+        return ZERO
+    if is_one(a):
+        return b
+    if is_one(b):
+        return a
+    x, y = _plain(a), _plain(b)
+    if x is not None and y is not None:
+        return _number(x * y)
+    minus_a, u = _unsign(a)
+    minus_b, v = _unsign(b)
+    if minus_a or minus_b:
+        product = mul(u, v)
+        return product if minus_a and minus_b else neg(product)
+    for mask, other in ((a, b), (b, a)):
+        # A tangent is selected, never multiplied by a mask: 0 * inf would be nan.
+        if isinstance(mask, Select) and has_zero_arm(mask):
+            return select(mask.args[0], mul(mask.args[1], other), mul(mask.args[2], other))
+    if y is not None:
+        a, b, x, y = b, a, y, x
+    if x is None:
+        first, rest = _coefficient(a)
+        second, remainder = _coefficient(b)
+        if first is not None and second is not None:
+            return mul(_number(first * second), mul(rest, remainder))
+    if x is not None and isinstance(b, Op):
+        if b.op == "*":
+            left, right = _plain(b.args[0]), _plain(b.args[1])
+            if right is not None:
+                return mul(_number(x * right), b.args[0])
+            return mul(_number(x * left), b.args[1]) if left is not None else mul(mul(a, b.args[0]), b.args[1])
+        if b.op == "/" and _plain(b.args[0]) is not None:
+            return div(mul(a, b.args[0]), b.args[1])
+    if isinstance(b, Op) and b.op == "/" and is_one(b.args[0]):
+        return div(a, b.args[1])
+    if isinstance(a, Op) and a.op == "/" and is_one(a.args[0]):
+        return div(b, a.args[1])
+    return _commutative("*", a, b)
+
+
+def _coefficient(e: Expr) -> tuple[float | complex | None, Expr]:
+    """Split a literal factor off a product or quotient."""
+    if isinstance(e, Op) and e.op in ("*", "/") and not is_one(e.args[0]):
+        value = _plain(e.args[0])
+        if value is not None:
+            return value, e.args[1] if e.op == "*" else div(ONE, e.args[1])
+    return None, e
+
+
+def has_zero_arm(e: Expr) -> bool:
+    """Whether a conditional partial is structurally zero on one of its arms."""
+    if isinstance(e, Select):
+        return has_zero_arm(e.args[1]) or has_zero_arm(e.args[2])
+    return is_zero(e)
+
+
+def scale(factor: float, a: Expr) -> Expr:
+    return mul(_number(factor), a)
+
+
+def div(a: Expr, b: Expr) -> Expr:
+    if is_zero(a):
+        return ZERO
+    if is_one(b):
+        return a
+    x, y = _plain(a), _plain(b)
+    if x is not None and y is not None and y != 0:
+        return _number(x / y)
+    minus_a, u = _unsign(a)
+    minus_b, v = _unsign(b)
+    if minus_a or minus_b:
+        quotient = div(u, v)
+        return quotient if minus_a and minus_b else neg(quotient)
+    return Op("/", a, b)
+
+
+def power(a: Expr, exponent: int) -> Expr:
+    """`a ** exponent` for an integer known when compiling."""
+    if exponent == 0:
+        return ONE
+    if exponent == 1:
+        return a
+    return Op("**", a, Const(exponent))
+
+
+def select(condition: Expr, a: Expr, b: Expr) -> Expr:
+    if isinstance(condition, Const):
+        return a if condition.value else b
+    if a is b:
+        return a
+    return Select(condition, a, b)
+
+
+def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
+    """The same node over other arguments."""
+    if args == e.args:
+        return e
+    if isinstance(e, Op):
+        return Op(e.op, *args, type=e.type)
+    if isinstance(e, Call):
+        return Call(e.function, args, e.type, e.spelling)
+    if isinstance(e, Helper):
+        return Helper(e.helper, args, e.type)
+    if isinstance(e, Select):
+        return Select(*args)
+    if isinstance(e, Compare):
+        return Compare(e.ops, args)
+    if isinstance(e, Logic):
+        return Logic(e.op, *args)
+    if isinstance(e, Opaque):
+        return Opaque(e.text, e.type, args, e.reads)
+    if isinstance(e, Load):
+        fresh = iter(args)
+        return Load(e.array, tuple(next(fresh) if isinstance(i, Expr) else i for i in e.index), e.type)
+    raise TypeError(type(e).__name__)
+
+
+def topological(roots: tuple[Expr, ...]) -> list[Expr]:
+    """Every node below `roots` once, arguments before their users, in order of first appearance."""
+    order: list[Expr] = []
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, int]] = [(root, 0) for root in reversed(roots)]
+    while stack:
+        node, position = stack.pop()
+        if node in seen:
+            continue
+        if position < len(node.args):
+            stack.append((node, position + 1))
+            stack.append((node.args[position], 0))
+        else:
+            seen.add(node)
+            order.append(node)
+    return order
+
+
+def atoms(e: Expr) -> list[Expr]:
+    """The variables and elements that an expression reads."""
+    return [node for node in topological((e,)) if isinstance(node, (Var, Load))]

@@ -1,0 +1,203 @@
+"""Structured statements. Every node is frozen; `origin` points to the user's own statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .expr import Expr, Var
+from .types import ScalarType
+
+__all__ = [
+    "Assert",
+    "Assign",
+    "Block",
+    "Break",
+    "CallHelper",
+    "Comment",
+    "Continue",
+    "For",
+    "Function",
+    "If",
+    "Leaf",
+    "Line",
+    "Origin",
+    "Raise",
+    "Return",
+    "Statement",
+    "Store",
+    "StoreMany",
+    "Structure",
+    "While",
+    "leaves",
+    "statements",
+]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The user's statement: first line, its text without the comment, the comment, and comment lines above it."""
+
+    line: int
+    text: str
+    comment: str = ""
+    above: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Statement:
+    origin: Origin | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Assign(Statement):
+    """Parallel assignment: all values are taken before any target changes."""
+
+    targets: tuple[Var, ...]
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class CallHelper(Statement):
+    """`targets = helper(args)`, where the helper returns a flat tuple."""
+
+    targets: tuple[Var, ...]
+    helper: Any
+    args: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Store(Statement):
+    """`array[index] = value`; only results and arguments filled in place are stored to."""
+
+    array: str
+    index: tuple[int | Expr, ...]
+    value: Expr
+
+
+@dataclass(frozen=True)
+class StoreMany(Statement):
+    """`array[index] = value` for many indices, given flat in C order: a tuple and a loop in the emitted text."""
+
+    array: str
+    shape: tuple[int, ...]
+    places: tuple[int, ...]
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Line(Statement):
+    """A line of the machine's own, such as `jac = np.zeros((3, 3))` or a check of an argument's shape."""
+
+    text: str
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class If(Statement):
+    test: Expr
+    body: Block
+    orelse: Block
+
+
+@dataclass(frozen=True)
+class For(Statement):
+    """A loop over `range(*bounds)`."""
+
+    target: Var
+    bounds: tuple[Expr, ...]
+    body: Block
+    orelse: Block
+    iterable: str = "range"
+
+
+@dataclass(frozen=True)
+class While(Statement):
+    test: Expr
+    body: Block
+    orelse: Block
+
+
+@dataclass(frozen=True)
+class Break(Statement):
+    pass
+
+
+@dataclass(frozen=True)
+class Continue(Statement):
+    pass
+
+
+@dataclass(frozen=True)
+class Return(Statement):
+    """All leaves of the result, in order; `tail` is the text that is returned when results were stored."""
+
+    values: tuple[Expr, ...]
+    tail: str | None = None
+
+
+@dataclass(frozen=True)
+class Raise(Statement):
+    text: str
+
+
+@dataclass(frozen=True)
+class Assert(Statement):
+    test: Expr
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Comment(Statement):
+    text: str
+
+
+Block = tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A scalar or array in the structure of arguments or results: its shape and dtype."""
+
+    shape: tuple[int, ...]
+    dtype: ScalarType
+    is_array: bool = False
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A tuple in the structure of arguments or results; `record` names a namedtuple."""
+
+    items: tuple[Structure | Leaf, ...]
+    record: str | None = None
+    fields: tuple[str, ...] = ()
+    cls: Any = field(default=None, compare=False)
+
+
+def leaves(structure: Structure | Leaf) -> Iterator[Leaf]:
+    if isinstance(structure, Leaf):
+        yield structure
+    else:
+        for item in structure.items:
+            yield from leaves(item)
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of the emitted module. `parameters` are its names as written in the signature."""
+
+    name: str
+    parameters: tuple[str, ...]
+    body: Block
+    result: Structure | Leaf | None
+    origin: Origin | None = None
+
+
+def statements(block: Block) -> Iterator[Statement]:
+    """Every statement, nested ones included, in textual order."""
+    for statement in block:
+        yield statement
+        if isinstance(statement, (If, For, While)):
+            yield from statements(statement.body)
+            yield from statements(statement.orelse)

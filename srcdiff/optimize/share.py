@@ -1,0 +1,212 @@
+"""Names for subexpressions that several derivatives need.
+
+>>> from ..emitter.printer import expression
+>>> from ..ir.expr import ONE, Call, Var, interning, mul
+>>> from ..ir.types import FLOAT64
+>>> with interning():
+...     x, a, b = (Var(n, FLOAT64) for n in "xab")
+...     cosine = Call("cos", (x,), FLOAT64, "math.cos")
+...     shared, results = share([mul(cosine, a), mul(cosine, b)], lambda base: base, CHEAP)
+...     for name, value in shared:
+...         print(name.name, "=", expression(value))
+...     print([expression(r) for r in results])
+cos_x = math.cos(x)
+['cos_x * a', 'cos_x * b']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ..ir.expr import ONE, Call, Const, Expr, Helper, Load, Op, Opaque, Select, Var, is_atom, rebuild, topological
+
+__all__ = [
+    "ALWAYS",
+    "CHEAP",
+    "Rewriter",
+    "cost",
+    "describe",
+    "operations",
+    "share",
+    "use_counts",
+    "with_reciprocals",
+]
+
+CHEAP = 4
+"""Share what saves at least this much: `2.0 * k * v` twice stays as it is, a cosine does not."""
+
+ALWAYS = 1
+"""Share whatever is used twice."""
+
+
+def cost(node: Expr) -> int:
+    """The cost of one operation, in additions."""
+    if isinstance(node, Op):
+        return {"/": 4, "**": 4, "//": 4, "%": 4, "neg": 0}.get(node.op, 1)
+    if isinstance(node, (Call, Helper)):
+        return 0 if node.__class__ is Call and node.function == "cast" else 10
+    return 1 if isinstance(node, Select) else 0
+
+
+def operations(roots: Sequence[Expr]) -> int:
+    """Floating-point operations needed for all of `roots` when everything equal is computed once."""
+    total = 0
+    for node in topological(tuple(roots)):
+        if isinstance(node, (Op, Select)) and node.type.is_differentiable:
+            total += 1
+        elif isinstance(node, (Call, Helper)) and node.type.is_differentiable and node.args:
+            total += 1
+    return total
+
+
+def use_counts(roots: Sequence[Expr]) -> dict[Expr, int]:
+    """How often each node is used as an argument or root."""
+    counts: dict[Expr, int] = {}
+    for root in roots:
+        counts[root] = counts.get(root, 0) + 1
+    for node in topological(tuple(roots)):
+        for argument in node.args:
+            counts[argument] = counts.get(argument, 0) + 1
+    return counts
+
+
+def describe(e: Expr) -> str:
+    """A name that says what an expression is: `cos_total`, `inv_z`, `x_sq`; `term` where it would be long.
+
+    >>> from ..ir.expr import Op, Var, interning
+    >>> from ..ir.types import FLOAT64
+    >>> with interning():
+    ...     x, z = Var("x", FLOAT64), Var("z", FLOAT64)
+    ...     print(describe(Op("*", x, x)), describe(Op("/", x, z)), describe(Op("+", Op("*", x, z), x)))
+    x_sq x_over_z term
+    """
+    if isinstance(e, Call):
+        inner = _short(e.args[0]) if e.args else ""
+        return f"{e.function}_{inner or 'value'}"
+    if isinstance(e, Op):
+        parts = ["" if isinstance(a, Const) and not a.named else _short(a) for a in e.args]
+        if len(parts) == 1:
+            return f"minus_{parts[0]}" if parts[0] else "term"
+        literal = isinstance(e.args[0], Const) and not e.args[0].named
+        if e.op == "*" and literal and parts[1]:
+            factor = e.args[0]
+            assert isinstance(factor, Const)
+            return {2.0: f"twice_{parts[1]}", 0.5: f"half_{parts[1]}"}.get(factor.value, f"scaled_{parts[1]}")
+        if e.op == "/" and literal and parts[1]:
+            return f"inv_{parts[1]}"
+        if e.op == "**" and isinstance(e.args[1], Const) and parts[0]:
+            return {2: f"{parts[0]}_sq", 3: f"{parts[0]}_cubed"}.get(e.args[1].value, f"{parts[0]}_pow")
+        if all(parts) and e.op == "*":
+            return f"{parts[0]}_sq" if parts[0] == parts[1] else f"{parts[0]}_{parts[1]}"
+        if all(parts) and e.op in ("/", "+", "-"):
+            return f"{parts[0]}_{ {'/': 'over', '+': 'plus', '-': 'minus'}[e.op] }_{parts[1]}".replace(" ", "")
+    return "term"
+
+
+def _short(e: Expr) -> str:
+    """The name of an atom, unless it is made up of many words."""
+    name = ""
+    if isinstance(e, Var):
+        name = e.name
+    elif isinstance(e, Load) and all(isinstance(i, int) for i in e.index):
+        name = "_".join((e.array.partition("[")[0], *map(str, e.index)))
+    elif isinstance(e, Const) and e.named:
+        name = e.text.replace(".", "_")
+    elif isinstance(e, Const) and isinstance(e.value, (int, float)) and e.value >= 0:
+        name = f"{e.value:g}".replace(".", "_")
+        return name if len(name) <= 3 else ""
+    return name if len(name) <= 12 and name.count("_") <= 1 else ""
+
+
+class Rewriter:
+    """Replaces nodes by variables, from a growing table."""
+
+    def __init__(self) -> None:
+        self.names: dict[Expr, Expr] = {}
+        self._done: dict[Expr, Expr] = {}
+
+    def name(self, node: Expr, variable: Expr) -> None:
+        self.names[node] = variable
+        self._done.clear()
+
+    def __call__(self, e: Expr) -> Expr:
+        """`e` with the nodes of the table replaced."""
+        return self._rewrite(e, e in self.names)
+
+    def definition(self, e: Expr) -> Expr:
+        """`e` written out once, its arguments replaced."""
+        return rebuild(e, tuple(self._rewrite(a, True) for a in e.args))
+
+    def _rewrite(self, e: Expr, itself: bool) -> Expr:
+        for node in topological((e,)):
+            if node in self._done:
+                continue
+            if node in self.names:
+                self._done[node] = self.names[node]
+            else:
+                self._done[node] = rebuild(node, tuple(self._done[a] for a in node.args))
+        return self._done[e]
+
+
+def with_reciprocals(roots: Sequence[Expr], kept: Sequence[Expr]) -> dict[Expr, Expr]:
+    """Several divisions by the same become one reciprocal and products; what is in `kept` divides as the user wrote.
+
+    A division takes as long as several products, and its rounding differs by one ulp at most. Returns what every
+    expression below `roots` becomes.
+    """
+    untouched = set(topological(tuple(kept)))
+    divisors: dict[Expr, int] = {}
+    nodes = topological(tuple(roots))
+    for node in nodes:
+        if isinstance(node, Op) and node.op == "/" and node not in untouched and node.type.is_real:
+            divisors[node.args[1]] = divisors.get(node.args[1], 0) + 1
+    often = {d for d, count in divisors.items() if count > 2 and not isinstance(d, Const)}
+    if not often:
+        return {node: node for node in nodes}
+    done: dict[Expr, Expr] = {}
+    for node in nodes:
+        fresh = node if node in untouched else rebuild(node, tuple(done[a] for a in node.args))
+        if isinstance(node, Op) and node.op == "/" and node not in untouched and node.args[1] in often:
+            inverse = Op("/", ONE, done[node.args[1]])
+            left = done[node.args[0]]
+            fresh = inverse if isinstance(left, Const) and left.value == 1 else Op("*", left, inverse)
+        done[node] = fresh
+    return done
+
+
+def _is_scaled(node: Expr) -> bool:
+    """A literal times something: what is worth a name is the something."""
+    return isinstance(node, Op) and node.op == "*" and isinstance(node.args[0], Const) and not node.args[0].named
+
+
+def share(
+    roots: Sequence[Expr],
+    fresh: Callable[[str], str],
+    threshold: int,
+    named: Mapping[Expr, str] | None = None,
+) -> tuple[list[tuple[Var, Expr]], list[Expr]]:
+    """Name what several roots share if that saves at least `threshold`; returns definitions and rewritten roots.
+
+    `named` are shared in any case, under the given names.
+    """
+    named = named or {}
+    counts = use_counts(roots)
+    rewriter = Rewriter()
+    definitions: list[tuple[Var, Expr]] = []
+    weight: dict[Expr, int] = {}
+    for node in topological(tuple(roots)):
+        weight[node] = cost(node) + sum(weight[a] for a in node.args)
+        if is_atom(node) or isinstance(node, Opaque) or not node.type.is_differentiable:
+            continue
+        if counts[node] > 1 and threshold > ALWAYS and _is_scaled(node) and weight[node] >= threshold:
+            counts[node.args[1]] += counts[node] - 1
+            node = node.args[1]
+            if node in rewriter.names or is_atom(node):
+                continue
+        worth = weight[node] * (counts[node] - 1) >= threshold and counts[node] > 1
+        if weight[node] and (worth or node in named):
+            variable = Var(fresh(named.get(node) or describe(rewriter.definition(node))), node.type)
+            definitions.append((variable, rewriter.definition(node)))
+            rewriter.name(node, variable)
+            weight[node] = 0
+    return definitions, [rewriter(root) for root in roots]

@@ -1,0 +1,434 @@
+"""The stages in order: source, lowering, differentiation, clean-up, text."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .analyses.operations import path_operations
+from .differentiate.accumulate import accumulate
+from .differentiate.forward import Differentiator, Tangents, key_of
+from .differentiate.helpers import HelperDerivatives
+from .differentiate.results import Layout
+from .emitter.header import header
+from .emitter.module import function_text, module_text
+from .errors import IndependentOutputError, WrtError
+from .frontend.entry import Input, Lowered, lower_entry
+from .frontend.parameters import Spec, discrete_parameters, parameter_names
+from .frontend.source import Source
+from .ir.expr import Const, Expr, Load, Var, interning
+from .ir.statements import (
+    Assign,
+    Block,
+    CallHelper,
+    For,
+    Leaf,
+    Line,
+    Return,
+    Statement,
+    Structure,
+    leaves,
+    statements,
+)
+from .ir.verify import verify
+from .optimize.dead import remove_dead
+from .optimize.inline import inline_calls, size
+from .rules.support import SUPPORT, needed
+
+__all__ = ["MODES", "Module", "build", "choose_inputs"]
+
+MODES = ("jacobian", "value_and_jacobian", "matrix", "into", "jvp", "primal")
+_SUFFIX = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}
+
+
+@dataclass(frozen=True)
+class Module:
+    """A complete emitted module, and what is needed to run it."""
+
+    text: str
+    entry: str
+    parameters: tuple[str, ...]
+    objects: Mapping[str, Any]
+    """The user's own namedtuples and exceptions, by the names under which the text uses them."""
+    branches: Mapping[int, str] = field(default_factory=dict)
+
+
+def choose_inputs(
+    source: Source, wrt: Any, of: Sequence[str], specs: Mapping[str, Spec] | None = None
+) -> tuple[list[str], bool]:
+    """Names of the parameters to differentiate by, and whether the result has no inner tuple for them."""
+    names = parameter_names(source)
+    discrete = discrete_parameters(source)
+    for name in of:
+        if name not in names:
+            raise WrtError(f"of= names {name!r}, which is no parameter of {source.name}", hint=_listing(names))
+    if wrt is None:
+        chosen = [n for n in names if n not in discrete and n not in of and _can_vary(n, specs)]
+        if not chosen:
+            raise WrtError(f"{source.name} has no differentiable parameter", hint=_listing(names))
+        return chosen, len(chosen) == 1
+    single = isinstance(wrt, (str, int))
+    given = [wrt] if single else list(wrt)
+    if not given:
+        raise WrtError("wrt= is empty", hint="Name at least one parameter, or leave wrt= out.")
+    chosen = []
+    for item in given:
+        if isinstance(item, bool) or not isinstance(item, (str, int)):
+            raise WrtError(f"wrt= takes names and positions, not {item!r}", hint=_listing(names))
+        if isinstance(item, int):
+            if not -len(names) <= item < len(names):
+                raise WrtError(f"wrt={item} is out of range: {source.name} has {len(names)} parameters", hint=_listing(names))
+            item = names[item]
+        if item not in names:
+            raise WrtError(f"wrt= names {item!r}, which is no parameter of {source.name}", hint=_listing(names))
+        if item in discrete:
+            raise WrtError(
+                f"wrt= names {item!r}, which is discrete: an integer, truth value, string or None",
+                hint="Derivatives exist by continuous parameters; annotate it `float` if it is one.",
+            )
+        if item in of:
+            raise WrtError(f"{item!r} is named in both wrt= and of=", hint="An argument is an input or a result.")
+        if item in chosen:
+            raise WrtError(f"wrt= names {item!r} twice", hint="Name each parameter once.")
+        chosen.append(item)
+    return chosen, single
+
+
+def _can_vary(name: str, specs: Mapping[str, Spec] | None) -> bool:
+    del name, specs
+    return True
+
+
+def _listing(names: Sequence[str]) -> str:
+    return f"Its parameters are {', '.join(names)}." if names else "It has no parameters."
+
+
+def build(
+    source: Source,
+    specs: Mapping[str, Spec],
+    *,
+    mode: str,
+    wrt: Any = None,
+    of: Sequence[str] = (),
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    strict: bool = False,
+    assumed: Sequence[str] = (),
+    checked: bool = True,
+) -> Module:
+    """Source text of one mode for given argument types; `checked` puts in the checks of shapes."""
+    if mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+    with interning():
+        inputs, single = choose_inputs(source, wrt, of, specs)
+        lowered = lower_entry(source, specs, inputs, of, shapes or {}, promote=mode != "primal")
+        verify(lowered.function.body)
+        return _best(lowered, lambda variant: _Assembly(variant, inputs, single, mode, strict, assumed, checked)).module()
+
+
+WORTH = 0.95
+"""Write calls out only if the dearest path then takes at most this share of the operations."""
+
+LONGEST = 150
+"""Statements of a function in which calls were written out."""
+
+
+def _best(lowered: Lowered, assemble: Callable[[Lowered], _Assembly]) -> _Assembly:
+    """The function as it is written, or with calls written out where that saves operations."""
+    plain = assemble(lowered)
+    body = lowered.function.body
+    if plain.mode in ("primal", "jvp") or len(plain.labels) < 2 or size(body) > 200:
+        return plain
+    names = set(lowered.program.globals)
+    plain.differentiate()
+    taken = set(lowered.names)
+
+    def fresh(base: str) -> str:
+        name, number = base, 2
+        while name in taken or name in lowered.program.globals:
+            name, number = f"{base}_{number}", number + 1
+        taken.add(name)
+        return name
+
+    inlined = inline_calls(body, fresh)
+    if inlined == body or size(inlined) > LONGEST:
+        return plain
+    verify(inlined)
+    lowered.program.globals = set(names)
+    changed = replace(lowered, function=replace(lowered.function, body=inlined), names=frozenset(taken))
+    variant = assemble(changed)
+    variant.differentiate()
+    return variant if variant.operations <= WORTH * plain.operations else plain
+
+
+class _Assembly:
+    """From a lowered function to the text of a module."""
+
+    def __init__(
+        self,
+        lowered: Lowered,
+        wrt: Sequence[str],
+        single: bool,
+        mode: str,
+        strict: bool,
+        assumed: Sequence[str],
+        checked: bool,
+    ):
+        self.lowered = lowered
+        self.mode = mode
+        self.strict = strict
+        self.assumed = assumed
+        self.checked = checked
+        self.wrt = list(wrt)
+        self.program = lowered.program
+        self.taken = set(lowered.names) | self.program.globals | set(SUPPORT)
+        self.inputs: list[Input] = [lowered.inputs[name] for name in wrt]
+        self.labels = self._labels()
+        self.input_structure: Structure | Leaf = (
+            self.inputs[0].structure if single else Structure(tuple(i.structure for i in self.inputs))
+        )
+        self.single = single
+        self.outputs, self.returns_value = self._outputs()
+        self.derivatives = HelperDerivatives(self.program)
+        self.body: Block | None = None
+        self.differentiator: Differentiator | None = None
+
+    def differentiate(self) -> None:
+        """Compute the body, once."""
+        if self.body is not None:
+            return
+        body, self.differentiator = (self._primal(), None) if self.mode == "primal" else self._derivative()
+        self.body = (*self._prologue(), *remove_dead(body))
+        verify(self.body)
+
+    @property
+    def operations(self) -> int:
+        assert self.body is not None
+        return path_operations(self.body)
+
+    def _labels(self) -> list[str]:
+        """Names of the directions: of the parameter, of an element `y0`, or of the variable that it is unpacked into."""
+        bound: dict[str, list[str]] = {}
+        for s in statements(self.lowered.function.body):
+            if isinstance(s, (Assign, CallHelper, For)):
+                for t in (s.target,) if isinstance(s, For) else s.targets:
+                    bound.setdefault(t.name, []).append("")
+        unpacked: dict[str, str] = {}
+        for s in self.lowered.function.body:
+            if isinstance(s, Assign):
+                for t, v in zip(s.targets, s.values):
+                    if isinstance(v, Load) and not v.args and len(bound[t.name]) == 1 and t.name.strip("_"):
+                        unpacked.setdefault(key_of(v), t.name)
+        labels: list[str] = []
+        for one in self.inputs:
+            for atom, label in zip(one.atoms, one.labels):
+                known = unpacked.get(key_of(atom))
+                if known is None and label != one.name and label in self.lowered.user_names:
+                    known = f"{one.name}_{label[len(one.name) :]}"
+                labels.append(known or label)
+        return _unique(labels)
+
+    def fresh(self, base: str) -> str:
+        name, number = base, 2
+        while name in self.taken:
+            name, number = f"{base}_{number}", number + 1
+        self.taken.add(name)
+        return name
+
+    def _outputs(self) -> tuple[Structure | Leaf, bool]:
+        filled = [Leaf(shape, dtype, True) for shape, dtype in self.lowered.filled.values()]
+        if not filled:
+            return self.lowered.result, True
+        if self.lowered.result != Structure((), "None"):
+            raise WrtError(
+                f"{self.lowered.source.name} returns a value and fills an argument",
+                hint="of= is for functions that return nothing.",
+            )
+        return (filled[0] if len(filled) == 1 else Structure(tuple(filled))), False
+
+    def module(self) -> Module:
+        source, program = self.lowered.source, self.program
+        base = self.lowered.function.name
+        name = base + _SUFFIX.get(self.mode, f"_{self.mode}")
+        self.differentiate()
+        body, differentiator = self.body, self.differentiator
+        assert body is not None
+        functions = [*self.derivatives.texts(body), function_text(name, self._parameters(), body, checked=self.checked)]
+        branches = differentiator.branches if differentiator is not None else {}
+        for derivative in self.derivatives.made.values():
+            branches = {**branches, **derivative.branches}
+        text = module_text(
+            header(self, differentiator, branches),
+            functions,
+            program.imports,
+            program.constants,
+            {key: _definition(key, value) for key, value in program.objects.items()},
+            [inspect.getsource(SUPPORT[s]).rstrip() + "\n" for s in needed(_support(functions))],
+        )
+        return Module(text, name, tuple(self._parameters()), dict(program.objects), dict(branches))
+
+    def _parameters(self) -> list[str]:
+        if self.mode == "jvp":
+            return ["primals", "tangents"]
+        return ["out", *self.lowered.parameters] if self.mode == "into" else list(self.lowered.parameters)
+
+    def _prologue(self) -> Block:
+        """Checks of shapes; for a JVP, the arguments unpacked."""
+        lines: list[Statement] = []
+        if self.mode == "jvp":
+            names = [_bare(p) for p in self.lowered.parameters]
+            lines.append(Line(f"{', '.join(names)}{',' if len(names) == 1 else ''} = primals"))
+            dots = [self._dot(i.name) for i in self.inputs]
+            lines.append(Line(f"{dots[0]} = tangents" if self.single else f"{', '.join(dots)}{',' if len(dots) == 1 else ''} = tangents"))
+        guards = list(self.lowered.guards)
+        if self.mode == "jvp":
+            guards += [(self._dot(n), shape) for n, shape in self.lowered.guards if n in self.wrt]
+        if self.mode == "into":
+            rows = sum(math.prod(leaf.shape) for leaf in leaves(self.outputs))
+            guards.insert(0, ("out", (rows, len(self.labels))))
+        for name, shape in guards if self.checked else ():
+            if len(shape) == 1:
+                test, words = f"len({name}) != {shape[0]}", f"{shape[0]} element{'s' * (shape[0] != 1)}"
+            else:
+                test, words = f"{name}.shape != {shape}", f"shape {shape}"
+            lines.append(Line(f"if {test}:"))
+            lines.append(Line(f'    raise ValueError("{name} must have {words}")'))
+        return (*lines, *map(Line, self.lowered.prelude))
+
+    def _dot(self, name: str) -> str:
+        return self._dots.setdefault(name, self.fresh(f"{name}_dot"))
+
+    @property
+    def _dots(self) -> dict[str, str]:
+        if not hasattr(self, "_dot_names"):
+            self._dot_names: dict[str, str] = {}
+        return self._dot_names
+
+    def layout(self) -> Layout:
+        return Layout(self.mode, self.outputs, self.input_structure, self.fresh, self.lowered.filled, self.returns_value,
+            self.lowered.written_back)
+
+    def _primal(self) -> Block:
+        layout = self.layout()
+
+        def finish(s: Return) -> list[Statement]:
+            return layout.finish(s, s.values, [{} for _ in s.values])
+
+        return _replace_returns(self.lowered.function.body, finish)
+
+    def _derivative(self) -> tuple[Block, Differentiator]:
+        seeds: Tangents = {}
+        single = self.mode == "jvp"
+        position = 0
+        for one in self.inputs:
+            for atom in one.atoms:
+                if single:
+                    seeds[key_of(atom)] = {0: self._seed(one, atom)}
+                else:
+                    seeds[key_of(atom)] = {position: Const(1.0)}
+                position += 1
+        complex_inputs = any(a.type.kind == "complex" for i in self.inputs for a in i.atoms)
+        layout = self.layout()
+        nonzero: list[set[int]] = []
+
+        def finish(s: Return, values: Sequence[Expr], tangents: Sequence[Mapping[int, Expr]]) -> list[Statement]:
+            for i, row in enumerate(tangents):
+                if i >= len(nonzero):
+                    nonzero.append(set())
+                nonzero[i] |= set(row)
+            return layout.finish(s, values, tangents)
+
+        differentiator = Differentiator(
+            self.lowered.function.body,
+            seeds,
+            self.labels,
+            self.fresh,
+            finish,
+            self.derivatives.get,
+            taken=self.taken,
+            values_wanted=self.mode in ("value_and_jacobian", "jvp") or bool(self.lowered.filled),
+            reserved=frozenset(self.lowered.names),
+            single=single,
+            complex_inputs=complex_inputs,
+            accumulate=accumulate,
+        )
+        body = differentiator.run()
+        if self.strict and not single:
+            self._check_independence(nonzero)
+        return body, differentiator
+
+    def _seed(self, one: Input, atom: Expr) -> Expr:
+        name = self._dot(one.name)
+        if isinstance(atom, Load):
+            return Load(name + atom.array[len(one.name) :], atom.index, atom.type)
+        assert isinstance(atom, Var)
+        if isinstance(one.structure, Leaf) and not one.structure.is_array:
+            return Var(name, atom.type)
+        return Load(name, (int(atom.name.rpartition("_")[2]),), atom.type)
+
+    def _check_independence(self, nonzero: list[set[int]]) -> None:
+        """strict: every output depends on every input."""
+        row = 0
+        for number, output in enumerate(leaves(self.outputs)):
+            count = math.prod(output.shape)
+            column = 0
+            for one in self.inputs:
+                for leaf in leaves(one.structure):
+                    size = math.prod(leaf.shape)
+                    block = range(column, column + size)
+                    column += size
+                    if not any(d in nonzero[i] for i in range(row, row + count) for d in block):
+                        raise IndependentOutputError(
+                            f"output {number} of {self.lowered.source.name} cannot depend on {one.name}",
+                            hint="Leave strict=True out to get zeros there.",
+                        )
+            row += count
+
+
+def _bare(parameter: str) -> str:
+    """The name in `*args` or `k=1.0`."""
+    return parameter.lstrip("*").partition("=")[0]
+
+
+def _unique(labels: Sequence[str]) -> list[str]:
+    seen: set[str] = set()
+    result: list[str] = []
+    for label in labels:
+        while label in seen:
+            label += "_"
+        seen.add(label)
+        result.append(label)
+    return result
+
+
+def _replace_returns(body: Block, finish: Any) -> Block:
+    from .ir.statements import For, If, While
+
+    out: list[Statement] = []
+    for s in body:
+        if isinstance(s, Return):
+            out.extend(finish(s))
+        elif isinstance(s, (If, For, While)):
+            out.append(replace(s, body=_replace_returns(s.body, finish), orelse=_replace_returns(s.orelse, finish)))
+        else:
+            out.append(s)
+    return tuple(out)
+
+
+def _support(functions: Sequence[str]) -> list[str]:
+    """Functions of the rule table's own that the text calls, in the table's order."""
+    import re
+
+    used = set(re.findall(r"(?<![\w.])[^\W\d]\w*(?=\()", "\n".join(functions)))
+    return [name for name in SUPPORT if name in used]
+
+
+def _definition(name: str, value: Any) -> str:
+    """A namedtuple or exception of the user's, as the emitted module stands in for it."""
+    if issubclass(value, tuple):
+        return f'{name} = namedtuple("{name}", "{" ".join(value._fields)}")'
+    base = next(c for c in value.__mro__ if c.__module__ == "builtins")
+    return f"class {name}({base.__name__}):\n    pass\n"
+

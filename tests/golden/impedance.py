@@ -1,0 +1,39 @@
+"""Derivative of impedance (golden_cases.py:144-146, sha256 494369e614e8),
+by srcdiff 0.1.0.
+
+forward mode   inputs resistance, inductance, frequency
+varying        z
+returns        (value, value), for each result (d/dresistance, d/dinductance, d/dfrequency)
+assumed        resistance, inductance, frequency: float64, or as given by default
+"""
+
+import math
+
+
+def impedance_value_and_jacobian(resistance, inductance, frequency):
+    dz_dinductance = 2j * math.pi * frequency
+    dz_dfrequency = 2j * inductance * math.pi
+    z = complex(resistance, 2.0 * math.pi * frequency * inductance)  # L145
+    real_z = z.real
+    term = 1.0 / abs(z)
+    imag_z = z.imag
+    dabs_z_dresistance = real_z * term
+    dabs_z_dinductance = (real_z * dz_dinductance.real + imag_z * dz_dinductance.imag) * term
+    dabs_z_dfrequency = (real_z * dz_dfrequency.real + imag_z * dz_dfrequency.imag) * term
+    abs_z = abs(z)
+    term_2 = 1.0 / z / z
+    dz_2_dresistance = -term_2
+    dz_2_dinductance = -term_2 * dz_dinductance
+    dz_2_dfrequency = -term_2 * dz_dfrequency
+    z_2 = 1.0 / z
+    dreal_value_dresistance = dz_2_dresistance.real
+    dreal_value_dinductance = dz_2_dinductance.real
+    dreal_value_dfrequency = dz_2_dfrequency.real
+    real_value = z_2.real
+    return (
+        (abs_z, real_value),
+        (
+            (dabs_z_dresistance, dabs_z_dinductance, dabs_z_dfrequency),
+            (dreal_value_dresistance, dreal_value_dinductance, dreal_value_dfrequency),
+        ),
+    )
