@@ -185,7 +185,7 @@ class _Check:
 
     def _reference(self, args: Sequence[Any]) -> tuple[Callable[..., Any], bool, str]:
         """Numba's compilation of the user's function, or the function itself and why Numba refuses it."""
-        plain = _by_position(self.function, self.source, self.names)
+        plain = _by_position(self.source, self.names)
         if self.source.bound or plain is not self.source.function:
             return plain, False, "Numba takes no methods, partials or keyword-only parameters"
         try:
@@ -648,7 +648,7 @@ def _shorten(text: object) -> str:
 # The user's function
 
 
-def _by_position(function: Callable[..., Any], source: Any, names: Sequence[str]) -> Callable[..., Any]:
+def _by_position(source: Any, names: Sequence[str]) -> Callable[..., Any]:
     """The function, taking keyword-only arguments by position too, and without Numba or srcdiff around it."""
     plain: types.FunctionType = source.function
     code = plain.__code__

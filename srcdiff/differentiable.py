@@ -32,6 +32,8 @@ class Differentiable:
         `jvp(primals, tangents)`: the value and its derivative in the direction `tangents`.
     """
 
+    __qualname__: str
+
     def __init__(self, function: Callable[..., Any], options: Options):
         functools.update_wrapper(self, function, updated=())
         self.__srcdiff_function__ = function
@@ -42,13 +44,24 @@ class Differentiable:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # The dispatcher becomes the type's own `__call__`, so that later calls go to it directly.
-        primal = self._dispatcher("primal")
+        primal = self._primal
         cls = type(self)
         name = cls.__name__
         own = type(name, (Differentiable,), {"__call__": staticmethod(primal), "__module__": cls.__module__})
         own.__qualname__ = name
         object.__setattr__(self, "__class__", own)
         return primal(*args, **kwargs)
+
+    @functools.cached_property
+    def _primal(self) -> Any:
+        return self._dispatcher("primal")
+
+    @functools.cached_property
+    def _numba_type_(self) -> Any:
+        """How Numba types this object in compiled code: `f(x)`, `f.jacobian(x)`, `f.jacobian.into(out, x)`."""
+        from .compile.nopython import DifferentiableType
+
+        return DifferentiableType(self)
 
     @functools.cached_property
     def jacobian(self) -> Any:
@@ -106,6 +119,8 @@ class Options:
         types: Any = None,
         fastmath: Any = None,
     ):
+        given = {"wrt": wrt, "of": of, "strict": strict, "shapes": shapes, "types": types, "fastmath": fastmath}
+        self.given: dict[str, Any] = {k: v for k, v in given.items() if v is not None and v is not False}
         self.wrt = wrt if wrt is None or isinstance(wrt, (str, int)) else tuple(wrt)
         self.of = (of,) if isinstance(of, str) else tuple(of or ())
         self.strict = bool(strict)
@@ -215,7 +230,9 @@ def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: 
 
 
 def _differentiable(function: Callable[..., Any], options: Options) -> Differentiable:
+    """Options given again to a decorated function replace those that it has."""
     if isinstance(function, Differentiable):
+        options = Options(**{**function._options.given, **options.given})
         function = function.__srcdiff_function__
     return Differentiable(function, options)
 
@@ -257,10 +274,5 @@ def emit(
         return 3.0 * x**2
     <BLANKLINE>
     """
-    if isinstance(function, Differentiable):
-        own = function._options
-        wrt = own.wrt if wrt is None else wrt
-        of = own.of if of is None else of
-        shapes = {**own.shapes, **(shapes or {})}
-        function = function.__srcdiff_function__
-    return Options(wrt=wrt, of=of, shapes=shapes, strict=strict).emit(function, mode, types)
+    options = Options(wrt=wrt, of=of, shapes=shapes, strict=strict)
+    return _differentiable(function, options).emit(mode, types)

@@ -105,11 +105,10 @@ def _place_of(function: Any) -> tuple[str, int, int]:
 
 
 def _lint(function: Callable[..., Any], options: Options, types: Any) -> list[Finding]:
-    from .differentiate.forward import key_of
     from .frontend.entry import lower_entry
     from .frontend.parameters import guess_specs, parameters
     from .frontend.source import find_source
-    from .ir.expr import interning
+    from .ir.expr import interning, key_of
     from .pipeline import choose_inputs
 
     source = find_source(function)
@@ -277,8 +276,7 @@ class _Walk:
 
     def expression(self, e: Expr, state: _State, origin: Origin | None, condition: str = "") -> tuple[_Labels, _Labels]:
         """What the value depends on; findings on the way, unless `origin` is None."""
-        from .differentiate.forward import key_of
-        from .ir.expr import Call, Compare, Const, Helper, Load, Logic, Op, Opaque, Select, Var, topological
+        from .ir.expr import Call, Compare, Const, Helper, Load, Logic, Op, Opaque, Select, Var, key_of, topological
         from .rules.scalar import RULES
 
         order = topological((e,))

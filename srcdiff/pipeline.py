@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .analyses.operations import path_operations
 from .differentiate.accumulate import accumulate
-from .differentiate.forward import Differentiator, Tangents, key_of
+from .differentiate.forward import Differentiator, Tangents
 from .differentiate.helpers import HelperDerivatives
 from .differentiate.results import Layout
 from .emitter.header import header
@@ -19,17 +21,19 @@ from .errors import IndependentOutputError, WrtError
 from .frontend.entry import Input, Lowered, lower_entry
 from .frontend.parameters import Spec, discrete_parameters, parameter_names
 from .frontend.source import Source
-from .ir.expr import Const, Expr, Load, Var, interning
+from .ir.expr import Const, Expr, Load, Var, interning, key_of
 from .ir.statements import (
     Assign,
     Block,
     CallHelper,
     For,
+    If,
     Leaf,
     Line,
     Return,
     Statement,
     Structure,
+    While,
     leaves,
     statements,
 )
@@ -56,9 +60,7 @@ class Module:
     branches: Mapping[int, str] = field(default_factory=dict)
 
 
-def choose_inputs(
-    source: Source, wrt: Any, of: Sequence[str], specs: Mapping[str, Spec] | None = None
-) -> tuple[list[str], bool]:
+def choose_inputs(source: Source, wrt: Any, of: Sequence[str]) -> tuple[list[str], bool]:
     """Names of the parameters to differentiate by, and whether the result has no inner tuple for them."""
     names = parameter_names(source)
     discrete = discrete_parameters(source)
@@ -66,7 +68,7 @@ def choose_inputs(
         if name not in names:
             raise WrtError(f"of= names {name!r}, which is no parameter of {source.name}", hint=_listing(names))
     if wrt is None:
-        chosen = [n for n in names if n not in discrete and n not in of and _can_vary(n, specs)]
+        chosen = [n for n in names if n not in discrete and n not in of]
         if not chosen:
             raise WrtError(f"{source.name} has no differentiable parameter", hint=_listing(names))
         return chosen, len(chosen) == 1
@@ -79,8 +81,10 @@ def choose_inputs(
         if isinstance(item, bool) or not isinstance(item, (str, int)):
             raise WrtError(f"wrt= takes names and positions, not {item!r}", hint=_listing(names))
         if isinstance(item, int):
-            if not -len(names) <= item < len(names):
-                raise WrtError(f"wrt={item} is out of range: {source.name} has {len(names)} parameters", hint=_listing(names))
+            count = len(names)
+            if not -count <= item < count:
+                message = f"wrt={item} is out of range: {source.name} has {count} parameters"
+                raise WrtError(message, hint=_listing(names))
             item = names[item]
         if item not in names:
             raise WrtError(f"wrt= names {item!r}, which is no parameter of {source.name}", hint=_listing(names))
@@ -95,11 +99,6 @@ def choose_inputs(
             raise WrtError(f"wrt= names {item!r} twice", hint="Name each parameter once.")
         chosen.append(item)
     return chosen, single
-
-
-def _can_vary(name: str, specs: Mapping[str, Spec] | None) -> bool:
-    del name, specs
-    return True
 
 
 def _listing(names: Sequence[str]) -> str:
@@ -122,10 +121,14 @@ def build(
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
     with interning():
-        inputs, single = choose_inputs(source, wrt, of, specs)
+        inputs, single = choose_inputs(source, wrt, of)
         lowered = lower_entry(source, specs, inputs, of, shapes or {}, promote=mode != "primal")
         verify(lowered.function.body)
-        return _best(lowered, lambda variant: _Assembly(variant, inputs, single, mode, strict, assumed, checked)).module()
+
+        def assemble(variant: Lowered) -> _Assembly:
+            return _Assembly(variant, inputs, single, mode, strict, assumed, checked)
+
+        return _best(lowered, assemble).module()
 
 
 WORTH = 0.95
@@ -191,6 +194,7 @@ class _Assembly:
         )
         self.single = single
         self.outputs, self.returns_value = self._outputs()
+        self.dots: dict[str, str] = {}
         self.derivatives = HelperDerivatives(self.program)
         self.body: Block | None = None
         self.differentiator: Differentiator | None = None
@@ -209,17 +213,16 @@ class _Assembly:
         return path_operations(self.body)
 
     def _labels(self) -> list[str]:
-        """Names of the directions: of the parameter, of an element `y0`, or of the variable that it is unpacked into."""
-        bound: dict[str, list[str]] = {}
+        """Names of the directions: of the parameter, of an element `y0`, or of what that is unpacked into."""
+        bound = Counter[str]()
         for s in statements(self.lowered.function.body):
             if isinstance(s, (Assign, CallHelper, For)):
-                for t in (s.target,) if isinstance(s, For) else s.targets:
-                    bound.setdefault(t.name, []).append("")
+                bound.update(t.name for t in ((s.target,) if isinstance(s, For) else s.targets))
         unpacked: dict[str, str] = {}
         for s in self.lowered.function.body:
             if isinstance(s, Assign):
                 for t, v in zip(s.targets, s.values):
-                    if isinstance(v, Load) and not v.args and len(bound[t.name]) == 1 and t.name.strip("_"):
+                    if isinstance(v, Load) and not v.args and bound[t.name] == 1 and t.name.strip("_"):
                         unpacked.setdefault(key_of(v), t.name)
         labels: list[str] = []
         for one in self.inputs:
@@ -249,7 +252,7 @@ class _Assembly:
         return (filled[0] if len(filled) == 1 else Structure(tuple(filled))), False
 
     def module(self) -> Module:
-        source, program = self.lowered.source, self.program
+        program = self.program
         base = self.lowered.function.name
         name = base + _SUFFIX.get(self.mode, f"_{self.mode}")
         self.differentiate()
@@ -281,7 +284,8 @@ class _Assembly:
             names = [_bare(p) for p in self.lowered.parameters]
             lines.append(Line(f"{', '.join(names)}{',' if len(names) == 1 else ''} = primals"))
             dots = [self._dot(i.name) for i in self.inputs]
-            lines.append(Line(f"{dots[0]} = tangents" if self.single else f"{', '.join(dots)}{',' if len(dots) == 1 else ''} = tangents"))
+            comma = "," if len(dots) == 1 and not self.single else ""
+            lines.append(Line(f"{', '.join(dots)}{comma} = tangents"))
         guards = list(self.lowered.guards)
         if self.mode == "jvp":
             guards += [(self._dot(n), shape) for n, shape in self.lowered.guards if n in self.wrt]
@@ -298,17 +302,20 @@ class _Assembly:
         return (*lines, *map(Line, self.lowered.prelude))
 
     def _dot(self, name: str) -> str:
-        return self._dots.setdefault(name, self.fresh(f"{name}_dot"))
-
-    @property
-    def _dots(self) -> dict[str, str]:
-        if not hasattr(self, "_dot_names"):
-            self._dot_names: dict[str, str] = {}
-        return self._dot_names
+        if name not in self.dots:
+            self.dots[name] = self.fresh(f"{name}_dot")
+        return self.dots[name]
 
     def layout(self) -> Layout:
-        return Layout(self.mode, self.outputs, self.input_structure, self.fresh, self.lowered.filled, self.returns_value,
-            self.lowered.written_back)
+        return Layout(
+            self.mode,
+            self.outputs,
+            self.input_structure,
+            self.fresh,
+            self.lowered.filled,
+            self.returns_value,
+            self.lowered.written_back,
+        )
 
     def _primal(self) -> Block:
         layout = self.layout()
@@ -404,8 +411,6 @@ def _unique(labels: Sequence[str]) -> list[str]:
 
 
 def _replace_returns(body: Block, finish: Any) -> Block:
-    from .ir.statements import For, If, While
-
     out: list[Statement] = []
     for s in body:
         if isinstance(s, Return):
@@ -419,8 +424,6 @@ def _replace_returns(body: Block, finish: Any) -> Block:
 
 def _support(functions: Sequence[str]) -> list[str]:
     """Functions of the rule table's own that the text calls, in the table's order."""
-    import re
-
     used = set(re.findall(r"(?<![\w.])[^\W\d]\w*(?=\()", "\n".join(functions)))
     return [name for name in SUPPORT if name in used]
 

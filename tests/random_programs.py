@@ -176,6 +176,8 @@ def judge(program, directory, compiled=False):
             with time_limit(600 if compiled else 60):
                 actual = run(function, program.args, wrt=program.wrt, shapes=program.shapes)
         except SrcdiffError as error:
+            if "a defect of srcdiff" in str(error):
+                return Outcome("crash", f"{type(error).__name__}: {error}")
             return Outcome("refused", f"{type(error).__name__}: {error}")
         except Exception as error:
             return Outcome("crash", "".join(traceback.format_exception(error)[-6:]))

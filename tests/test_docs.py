@@ -171,7 +171,7 @@ def lowered_text(function: Any) -> str:
 
     source = find_source(getattr(function, "__srcdiff_function__", function))
     specs, _ = guess_specs(source, {}, {})
-    inputs, _ = choose_inputs(source, None, (), specs)
+    inputs, _ = choose_inputs(source, None, ())
     out: list[str] = []
 
     def line(depth: int, s: Any, text: str) -> None:

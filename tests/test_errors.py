@@ -14,6 +14,7 @@ import re
 import numba
 import numpy as np
 import pytest
+
 import srcdiff
 from srcdiff.errors import SrcdiffError
 
@@ -1768,3 +1769,23 @@ def test_odd_expressions_give_an_answer_or_our_error(tmp_path):
             assert error.location is None or error.location.line == 2 * i + 2, line
         else:
             compile(text, "<emitted>", "exec")
+
+
+def test_an_array_that_a_loop_changes_ahead_of_itself():
+    def ahead(x):
+        w = np.array([x, 2.0 * x])
+        total = 0.0
+        for v in w:
+            w[1] = 0.0
+            total += v
+        return total
+
+    def behind(x):
+        w = np.array([x, 2.0 * x])
+        for i, v in enumerate(w):
+            w[i] = v * v
+        return w[0] + w[1]
+
+    with pytest.raises(SrcdiffError, match="still has to go through"):
+        srcdiff.emit(ahead)
+    assert "2.0" in srcdiff.emit(behind)

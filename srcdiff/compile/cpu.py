@@ -34,7 +34,7 @@ def spec_of(kind: Any, name: str) -> Spec:
     kind = types.unliteral(kind)
     if isinstance(kind, types.Omitted):
         return ConstantSpec(kind.value)
-    if isinstance(kind, (types.NoneType,)):
+    if isinstance(kind, types.NoneType):
         return ConstantSpec(None)
     if isinstance(kind, types.Optional):
         raise ArgumentError(f"{name} may be None or not", hint="Pass one or the other.")
@@ -85,6 +85,8 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
     Numba's own indexing is unchecked there: code that cannot raise is inlined, and its callers keep no references.
     With Numba's bounds checks on, compiled callers get the checks too.
     """
+
+    _compiler: Any
 
     def __init__(
         self,
@@ -161,16 +163,13 @@ def load(module: Module, options: Mapping[str, Any]) -> FunctionType:
     return entry
 
 
-def make_stub(function: Callable[..., Any], name: str, parameters: list[str], first: tuple[str, ...] = ()) -> FunctionType:
+def make_stub(
+    function: Callable[..., Any], name: str, parameters: list[str], first: tuple[str, ...] = ()
+) -> FunctionType:
     """A function with the user's signature; keyword-only parameters become ordinary ones."""
     signature = inspect.signature(function)
     defaults: dict[str, Any] = {}
     parts = list(first)
-    required_after = False
-    for key in reversed(parameters):
-        default = signature.parameters[key].default
-        if default is inspect.Parameter.empty:
-            required_after = required_after or signature.parameters[key].kind is not inspect.Parameter.VAR_POSITIONAL
     seen_default = False
     for key in parameters:
         parameter = signature.parameters[key]
@@ -178,7 +177,8 @@ def make_stub(function: Callable[..., Any], name: str, parameters: list[str], fi
             parts.append(f"*{key}")
         elif parameter.default is inspect.Parameter.empty:
             if seen_default:
-                raise ArgumentError(f"{name}: {key} has no default, but a parameter before it has", hint="Reorder them.")
+                message = f"{name}: {key} has no default, but a parameter before it has"
+                raise ArgumentError(message, hint="Reorder them.")
             parts.append(key)
         else:
             seen_default = True

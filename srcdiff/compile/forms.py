@@ -87,6 +87,12 @@ class JacobianDispatcher(GeneratedDispatcher):
     _settings: Any
 
     @functools.cached_property
+    def _numba_type_(self) -> Any:
+        from .nopython import JacobianType
+
+        return JacobianType(self)
+
+    @functools.cached_property
     def matrix(self) -> Any:
         """The m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order."""
         return dispatcher(self._function, "matrix", self._settings)

@@ -26,9 +26,11 @@ from ..ir.expr import (
     Op,
     Var,
     add,
+    atoms,
     div,
     is_atom,
     is_zero,
+    key_of,
     mul,
     neg,
     rebuild,
@@ -43,13 +45,13 @@ from ..ir.statements import (
     Continue,
     For,
     If,
-    Origin,
+    Raise,
     Return,
     Statement,
     While,
     statements,
 )
-from ..ir.types import ScalarType
+from ..ir.types import ScalarType, promote
 from ..optimize.share import CHEAP, share, with_reciprocals
 from .partials import NOT_MULTIPLICATIVE, partials
 from .rows import RowLoop, wants_rows
@@ -104,7 +106,8 @@ class Differentiator:
         for s in statements(self.body):
             read = [e for name in ("values", "args", "bounds") for e in getattr(s, name, ())]
             read += [e for name in ("test", "value") if isinstance(e := getattr(s, name, None), Expr)]
-            entering.update(e.name for e in topological(tuple(read)) if isinstance(e, Var) and e.name not in self.assigned)
+            names = {e.name for e in topological(tuple(read)) if isinstance(e, Var)}
+            entering |= names - self.assigned.keys()
             targets = s.targets if isinstance(s, (Assign, CallHelper)) else (s.target,) if isinstance(s, For) else ()
             for t in targets:
                 self.assigned[t.name] = self.assigned.get(t.name, 0) + 1
@@ -129,7 +132,9 @@ class Differentiator:
 
     def canonical(self, variable: Var, direction: int) -> Var:
         kind = variable.type if variable.type.bits else ScalarType(variable.type.kind, 64)
-        return Var(self.tangent_name(variable.name, direction), kind)
+        name = self.tangent_name(variable.name, direction)
+        self.taken.add(name)
+        return Var(name, kind)
 
     # -- preparation ------------------------------------------------------------------------------------------------
 
@@ -138,18 +143,15 @@ class Differentiator:
         out: list[Statement] = []
         for s in block:
             if isinstance(s, (Assign, Return)):
-                values = []
-                for v in s.values:
-                    alone = isinstance(s, Assign) and len(s.values) == 1
-                    values.append(self._hoist(v, out, s.origin, alone))
-                out.append(replace(s, values=tuple(values)))
+                alone = isinstance(s, Assign) and len(s.values) == 1
+                out.append(replace(s, values=tuple(self._hoist(v, out, alone) for v in s.values)))
             elif isinstance(s, (If, For, While)):
                 out.append(replace(s, body=tuple(self._isolate(s.body)), orelse=tuple(self._isolate(s.orelse))))
             else:
                 out.append(s)
         return out
 
-    def _hoist(self, e: Expr, out: list[Statement], origin: Origin | None, alone: bool) -> Expr:
+    def _hoist(self, e: Expr, out: list[Statement], alone: bool) -> Expr:
         nodes = [n for n in topological((e,)) if isinstance(n, Call)]
         nested = {a for n in nodes if n.function in SELECTING for a in topological(n.args)}
         apart = {n for n in nodes if n.function in NOT_MULTIPLICATIVE or (n.function in SELECTING and n in nested)}
@@ -163,7 +165,7 @@ class Differentiator:
                 if fresh.function in NOT_MULTIPLICATIVE and not is_atom(argument):
                     inner = Var(self.fresh("z"), argument.type)
                     out.append(Assign((inner,), (argument,)))
-                    fresh = rebuild(fresh, (inner,))
+                    fresh = Call(fresh.function, (inner,), fresh.type, fresh.spelling)
                 if not (alone and node is e):
                     name = "abs" if fresh.function == "cabs" else fresh.function
                     variable = Var(self.fresh(f"{name}_{getattr(argument, 'name', 'value')}"), fresh.type)
@@ -181,15 +183,18 @@ class Differentiator:
                 mask |= masks.get(key_of(node), 0)
         return mask
 
-    def _loop_masks(self, body: Block, tangents: Tangents) -> dict[str, tuple[Var, int]]:
+    def _loop_masks(self, loop: For | While, tangents: Tangents) -> dict[str, tuple[Var, int]]:
         """The directions in which each variable that the loop assigns may vary, anywhere in the loop."""
         masks = {key: sum(1 << d for d in row) for key, row in tangents.items()}
         found: dict[str, tuple[Var, int]] = {}
+        overwritten: set[str] = set()
         changed = True
         while changed:
             changed = False
-            for s in statements(body):
-                if isinstance(s, Assign):
+            for s in statements((loop,)):
+                if isinstance(s, For):
+                    pairs = [(s.target, 0)]
+                elif isinstance(s, Assign):
                     pairs = [(t, self._mask_of(v, masks)) for t, v in zip(s.targets, s.values)]
                 elif isinstance(s, CallHelper):
                     every = 0
@@ -200,6 +205,7 @@ class Differentiator:
                     continue
                 for target, mask in pairs:
                     if not target.type.is_differentiable:
+                        overwritten.add(target.name)
                         continue
                     total = masks.get(target.name, 0) | mask
                     if total != masks.get(target.name, 0) or target.name not in found:
@@ -208,6 +214,11 @@ class Differentiator:
                     previous = found.get(target.name)
                     kind = previous[0] if previous is not None and previous[0].type.bits else target
                     found[target.name] = (kind, total)
+        # What varied before the loop and is an integer in it: its tangents become zero there.
+        for name in sorted(overwritten - found.keys()):
+            if tangents.get(name):
+                kind = promote(*(e.type for e in tangents[name].values()))
+                found[name] = (Var(name, kind if kind.bits else ScalarType(kind.kind, 64)), masks[name])
         return {name: (v, mask) for name, (v, mask) in found.items() if mask}
 
     # -- blocks -----------------------------------------------------------------------------------------------------
@@ -239,7 +250,7 @@ class Differentiator:
                 return False
             else:
                 out.append(s)
-                if type(s).__name__ == "Raise":
+                if isinstance(s, Raise):
                     return False
         return True
 
@@ -258,6 +269,7 @@ class Differentiator:
                 self._return(s, tangents, out)
                 return False
             else:
+                assert isinstance(s, (Assign, CallHelper))
                 self._assign(s, tangents, out)
         return True
 
@@ -289,8 +301,9 @@ class Differentiator:
     def _not_multiplicative(self, value: Call, tangents: Tangents) -> dict[int, Expr]:
         row = tangents.get(key_of(value.args[0]), {})
         if row and self.complex_inputs:
+            name = "abs" if value.function == "cabs" else value.function
             raise UnsupportedType(
-                f"{'abs' if value.function == 'cabs' else value.function} of a value that depends on a complex input has no complex derivative",
+                f"{name} of a value that depends on a complex input has no complex derivative",
                 hint="Complex inputs take holomorphic functions; pass the real and imaginary parts as two floats.",
             )
         z = value.args[0]
@@ -431,12 +444,10 @@ class Differentiator:
         return changed
 
     def _is_active(self, e: Expr, tangents: Tangents) -> bool:
-        return any(
-            isinstance(n, (Var, Load)) and n.type.is_differentiable and tangents.get(key_of(n)) for n in topological((e,))
-        )
+        return any(a.type.is_differentiable and tangents.get(key_of(a)) for a in atoms(e))
 
     def helper_weights(self, s: CallHelper, tangents: Tangents, out: list[Statement]) -> list[dict[Expr, Expr]]:
-        """Emit the call that gives values and local partials; returns, for each target, the weights of its arguments."""
+        """Emit the call that gives values and local partials; returns the weights of each target's arguments."""
         active = tuple(a.type.is_differentiable and self._is_active(a, tangents) for a in s.args)
         if not any(active):
             out.append(s)
@@ -484,15 +495,15 @@ class Differentiator:
         """Tangents that are returned: those that appear twice, up to their sign, are named first."""
         changed = with_reciprocals([e for row in rows for e in row.values()], values)
         rows = [{d: changed[e] for d, e in row.items()} for row in rows]
-        seen: dict[Expr, Var | None] = {}
+        seen: dict[Expr, bool] = {}
         names: dict[Expr, str] = {}
         for i, row in enumerate(rows):
             for d, e in row.items():
                 magnitude = e.args[0] if isinstance(e, Op) and e.op == "neg" else e
-                if isinstance(magnitude, Op) and not (magnitude.op == "neg"):
-                    seen[magnitude] = None if magnitude not in seen else Var("?", magnitude.type)
+                if isinstance(magnitude, Op) and magnitude.op != "neg":
+                    seen[magnitude] = magnitude in seen
                     names.setdefault(magnitude, f"d{'out' if len(rows) == 1 else f'out{i}'}_d{self.directions[d]}")
-        repeated = [e for e, twice in seen.items() if twice is not None]
+        repeated = [e for e, twice in seen.items() if twice]
         flat = [e for row in rows for e in row.values()]
         definitions, shared = share(
             flat, self.fresh, CHEAP, {e: names[e] for e in repeated} if not self.single else {}
@@ -563,8 +574,8 @@ class Differentiator:
         tangents.update(joined)
 
     def _loop(self, s: For | While, tangents: Tangents, out: list[Statement], loops: list[Any]) -> None:
-        carried = self._loop_masks((*s.body, *s.orelse), tangents)
-        if self.accumulate is not None and not self.single and wants_rows((*s.body, *s.orelse), carried):
+        carried = self._loop_masks(s, tangents)
+        if self.accumulate is not None and not self.single and wants_rows((s,), carried):
             self._row_loop(s, carried, tangents, out)
             return
         doomed = {self.tangent_name(name, d) for name, (_, mask) in carried.items() for d in _bits(mask)}
@@ -589,6 +600,8 @@ class Differentiator:
             out.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
         body: list[Statement] = []
         inside = {k: dict(row) for k, row in tangents.items()}
+        if isinstance(s, For):
+            inside[s.target.name] = {}
         if self._block(s.body, inside, body, [*loops, carried]):
             self._carry(inside, body, carried)
         orelse: list[Statement] = []
@@ -628,7 +641,7 @@ class Differentiator:
             self.branches.setdefault(s.origin.line, s.origin.text)
 
     def _is_active_value(self, e: Expr, tangents: Tangents) -> bool:
-        return any(isinstance(n, (Var, Load)) and tangents.get(key_of(n)) for n in topological((e,)))
+        return any(tangents.get(key_of(a)) for a in atoms(e))
 
     def _carry(self, tangents: Tangents, out: list[Statement], carried: dict[str, tuple[Var, int]]) -> None:
         """At the end of an iteration, put every tangent that the loop carries into its canonical variable."""
@@ -645,16 +658,10 @@ class Differentiator:
 
 
 def _is_negative(e: Expr) -> bool:
-    return (isinstance(e, Op) and e.op == "neg") or (isinstance(e, Const) and isinstance(e.value, float) and e.value < 0)
+    if isinstance(e, Const):
+        return isinstance(e.value, float) and e.value < 0
+    return isinstance(e, Op) and e.op == "neg"
 
 
 def _bits(mask: int) -> list[int]:
     return [i for i in range(mask.bit_length()) if mask >> i & 1]
-
-
-def key_of(atom: Expr) -> str:
-    """How the tables name a variable or element."""
-    if isinstance(atom, Var):
-        return atom.name
-    assert isinstance(atom, Load)
-    return f"{atom.array}[{', '.join(map(str, atom.index))}]"

@@ -6,23 +6,23 @@ The caller applies the chain rule, so that one function serves any number of dir
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..emitter.module import function_text
 from ..frontend.program import HelperReference, Program
-from ..ir.expr import ONE, ZERO, Const, Expr, Helper, Var, is_zero, topological
+from ..ir.expr import ONE, ZERO, Const, Expr, Helper, is_zero, topological
 from ..ir.statements import Assign, Block, CallHelper, For, If, Return, Statement, While, statements
 from ..optimize.dead import remove_dead
 from .accumulate import accumulate
-from .forward import Differentiator
+from .forward import Differentiator, Tangents
 
 __all__ = ["HelperDerivative", "HelperDerivatives"]
 
 
 @dataclass(eq=False)
 class HelperDerivative:
-    """`entries` lists the partials: output, argument, and its value where it is a constant (then it is not returned)."""
+    """`entries` lists the partials: output, argument, and the value of a constant one, which is not returned."""
 
     name: str
     reference: HelperReference
@@ -64,9 +64,8 @@ class HelperDerivatives:
         reference = derivative.reference
         assert reference.function is not None
         lowering = reference.lowering
-        kinds = dict(zip(reference.parameters, reference.types))
         labels = [reference.parameters[c] for c in columns]
-        seeds = {label: {d: ONE} for d, label in enumerate(labels)}
+        seeds: Tangents = {label: {d: ONE} for d, label in enumerate(labels)}
         position = {c: d for d, c in enumerate(columns)}
         rows: list[list[Mapping[int, Expr]]] = []
         taken = set(lowering.taken)
@@ -97,7 +96,6 @@ class HelperDerivatives:
         else:
             derivative.body = remove_dead(body)
             derivative.branches = differentiator.branches
-        del kinds
         return rows
 
     def texts(self, body: Block) -> list[str]:
@@ -118,7 +116,7 @@ class HelperDerivatives:
         for callee in order:
             parameters = callee.parameters if isinstance(callee, HelperReference) else callee.reference.parameters
             primal = isinstance(callee, HelperReference)
-            code = _tupled(remove_dead(callee.function.body)) if primal else callee.body
+            code = remove_dead(callee.function.body) if primal else callee.body
             texts.append(function_text(callee.name, parameters, code, _doc(callee)))
         return texts
 
@@ -131,22 +129,16 @@ def _body(callee: Any) -> Block:
     return body
 
 
-def _tupled(body: Block) -> Block:
-    """A helper that returns one element in a tuple says so: the caller unpacks it."""
-    return body
-
-
 def _doc(callee: Any) -> str:
     if isinstance(callee, HelperReference):
         origin = callee.function.origin if callee.function else None
         return f"{callee.name} ({origin.text}:{origin.line})." if origin else ""
     parameters = callee.reference.parameters
     origin = callee.reference.function.origin
-    partials = [f"{o}/{parameters[a]}" for o, a, c in callee.entries if c is None]
     count = len(callee.reference.result_types(callee.reference.result))
     shown = ", ".join(dict.fromkeys(parameters[a] for _, a, _ in callee.entries))
-    del partials
-    return f"{callee.reference.name} ({origin.text}:{origin.line}): {count} value{'s' * (count != 1)}, then partials by {shown}."
+    values = f"{count} value{'s' * (count != 1)}"
+    return f"{callee.reference.name} ({origin.text}:{origin.line}): {values}, then partials by {shown}."
 
 
 def _callees(block: Block) -> list[Any]:
@@ -188,5 +180,3 @@ def _entries(
             entries.append((output, column, first if constant else None))
     return entries
 
-
-__all__ += ["Var", "replace"]

@@ -64,7 +64,7 @@ def partials(e: Expr, seed: Mapping[Expr, Expr] | None = None) -> dict[Expr, Exp
     weight: dict[Expr, Expr] = dict(roots)
     result: dict[Expr, Expr] = {}
     order = topological(tuple(roots))
-    place = {node: i for i, node in enumerate(order) if isinstance(node, (Var, Load))}
+    place: dict[Expr, int] = {node: i for i, node in enumerate(order) if isinstance(node, (Var, Load))}
 
     def first(factor: Expr) -> int:
         """Where in the expression a factor's first variable stands: products keep the user's order."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..ir.expr import ZERO, Call, Const, Expr, Load, Var, is_zero, topological
 from ..ir.statements import Assign, Leaf, Line, Return, Statement, Store, StoreMany, Structure, leaves
 from ..ir.types import FLOAT64, ScalarType, promote
 from ..optimize.share import Rewriter
 
-__all__ = ["Layout", "TUPLE_LIMIT", "index_of", "leaf_sizes"]
+__all__ = ["TUPLE_LIMIT", "Layout", "index_of", "leaf_sizes"]
 
 TUPLE_LIMIT = 400
 """Stores with constant indices beyond this number go through a tuple and a loop: compile time stays linear."""
@@ -58,13 +58,14 @@ class Layout:
         out: list[Statement] = []
         total = sum(leaf_sizes(self.outputs))
         outputs = list(values[:total])
-        rows = [{d: _real(e) for d, e in row.items()} for row in tangents[:total]]
-        for offset, (name, (shape, _)) in _offsets(self.filled):
-            for i in range(math.prod(shape)):
-                self._store(out, name, index_of(i, shape), values[offset + i], s)
-        for offset, (name, (shape, _)) in _offsets(self.written):
-            for i in range(math.prod(shape)):
-                self._store(out, name, index_of(i, shape), values[total + offset + i], s)
+        rows: list[Mapping[int, Expr]] = [{d: _real(e) for d, e in row.items()} for row in tangents[:total]]
+        stores: list[Store] = []
+        for start, arrays in ((0, self.filled), (total, self.written)):
+            for offset, (name, (shape, _)) in _offsets(arrays):
+                for i in range(math.prod(shape)):
+                    _store(stores, name, index_of(i, shape), values[start + offset + i])
+        out.extend(self._before_overwritten(stores, outputs, rows))
+        out.extend(stores)
         tail: list[str] = []
         exprs: list[Expr] = []
         if self.mode in ("value_and_jacobian", "jvp", "primal"):
@@ -85,10 +86,36 @@ class Layout:
         out.append(Return(tuple(exprs), tail=", ".join(tail), origin=s.origin if self.mode == "primal" else None))
         return out
 
-    def _store(self, out: list[Statement], array: str, index: tuple[int, ...], value: Expr, s: Return) -> None:
-        if isinstance(value, Load) and value.array == array and value.index == index:
-            return
-        out.append(Store(array, index, value))
+    def _before_overwritten(
+        self, stores: list[Store], outputs: list[Expr], rows: list[Mapping[int, Expr]]
+    ) -> list[Statement]:
+        """Read elements that are needed after they are stored to; replaces them in all three lists."""
+        overwritten = {(s.array, s.index): place for place, s in enumerate(stores)}
+        last: dict[Load, int] = {}
+        results = (*(outputs if self.returns_value else ()), *(e for row in rows for e in row.values()))
+        for place, roots in (*((i, (s.value,)) for i, s in enumerate(stores)), (len(stores), results)):
+            for n in topological(roots):
+                if isinstance(n, Load) and (n.array, n.index) in overwritten:
+                    last[n] = place
+        loads = [n for n, place in last.items() if place > overwritten[n.array, n.index]]
+        if not loads:
+            return []
+        rewriter = Rewriter()
+        first = self._named(loads, rewriter)
+        stores[:] = [replace(s, value=rewriter(s.value)) for s in stores]
+        outputs[:] = map(rewriter, outputs)
+        rows[:] = [{d: rewriter(e) for d, e in row.items()} for row in rows]
+        return [first]
+
+    def _named(self, loads: Sequence[Load], rewriter: Rewriter) -> Assign:
+        """Elements as local variables, which the rewriter then puts in their place."""
+        variables = []
+        for load in loads:
+            name = "_".join((re.sub(r"\W+", "_", load.array).strip("_"), *map(str, load.index)))
+            variable = Var(self.fresh(name), load.type)
+            rewriter.name(load, variable)
+            variables.append(variable)
+        return Assign(tuple(variables), tuple(loads))
 
     def dtype(self, *parts: Leaf) -> ScalarType:
         kinds = [leaf.dtype for leaf in parts if leaf.dtype.is_differentiable]
@@ -100,11 +127,10 @@ class Layout:
     def _value(self, values: list[Expr], exprs: list[Expr], out: list[Statement]) -> str:
         if not self.returns_value:
             return "None"
-        iterator = iter(values)
-        return self._structure(self.outputs, iterator, exprs, out)
+        return self._structure(self.outputs, iter(values), exprs, out)
 
     def _structure(
-        self, structure: Structure | Leaf, values: object, exprs: list[Expr], out: list[Statement]
+        self, structure: Structure | Leaf, values: Iterator[Expr], exprs: list[Expr], out: list[Statement]
     ) -> str:
         if isinstance(structure, Structure):
             parts = [self._structure(item, values, exprs, out) for item in structure.items]
@@ -112,7 +138,7 @@ class Layout:
                 return f"{structure.record}({', '.join(parts)})"
             return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
         count = math.prod(structure.shape)
-        items = [next(values) for _ in range(count)]  # type: ignore[call-overload]
+        items = [next(values) for _ in range(count)]
         if not structure.is_array:
             return _slot(exprs, items[0])
         return self._array(items, structure.shape, structure.dtype, exprs, out, "value")
@@ -190,13 +216,7 @@ class Layout:
         if not loads:
             return entries
         rewriter = Rewriter()
-        variables = []
-        for load in loads:
-            name = "_".join((re.sub(r"\W+", "_", load.array).strip("_"), *map(str, load.index)))
-            variable = Var(self.fresh(name), load.type)
-            rewriter.name(load, variable)
-            variables.append(variable)
-        out.append(Assign(tuple(variables), tuple(loads)))
+        out.append(self._named(loads, rewriter))
         return [rewriter(e) for e in entries]
 
     def _fill(
@@ -224,10 +244,18 @@ class Layout:
         stored = [(i, e) for i, e in enumerate(entries) if not (clear and is_zero(e))]
         if len(stored) > TUPLE_LIMIT:
             places, values = tuple(i for i, _ in stored), tuple(e for _, e in stored)
-            out.append(StoreMany(name, shape, places, values))
+            dense = len(shape) == 2 and len(stored) == len(entries)
+            names = tuple(map(self.fresh, ("entries", "row", "column") if dense else ("entries", "places", "entry")))
+            out.append(StoreMany(name, shape, places, values, names))
             return
         for i, e in stored:
             out.append(Store(name, index_of(i, shape), e))
+
+
+def _store(out: list[Store], array: str, index: tuple[int, ...], value: Expr) -> None:
+    """A store, unless the element holds this value already."""
+    if not (isinstance(value, Load) and value.array == array and value.index == index):
+        out.append(Store(array, index, value))
 
 
 def _offsets(

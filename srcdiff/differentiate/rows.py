@@ -51,6 +51,8 @@ def wants_rows(body: Block, carried: dict[str, tuple[Var, int]]) -> bool:
     count = union.bit_count()
     if count < FEWEST or not all(v.type.is_real for v, _ in carried.values()):
         return False
+    if any(isinstance(s, For) and s.target.name in carried for s in statements(body)):
+        return False
     filled = sum(mask.bit_count() for _, mask in carried.values())
     if filled < DENSE * count * len(carried):
         return False

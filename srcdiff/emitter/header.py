@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..analyses.liveness import reads
 from ..ir.statements import Assign, CallHelper, Leaf, Structure, leaves, statements
 
 __all__ = ["header"]
@@ -27,10 +28,10 @@ def header(assembly: Any, differentiator: Any, branches: Mapping[int, str]) -> s
         f"by srcdiff {__version__}.",
         "",
     ]
-    rows = [("forward mode", f"inputs {', '.join(inputs)}" + (f"; constant {', '.join(constants)}" if constants else ""))]
-    if assembly.mode == "primal":
-        rows = []
-    else:
+    rows: list[tuple[str, str]] = []
+    if assembly.mode != "primal":
+        fixed = f"; constant {', '.join(constants)}" if constants else ""
+        rows.append(("forward mode", f"inputs {', '.join(inputs)}{fixed}"))
         varying = _varying(lowered, differentiator)
         if varying:
             rows.append(("varying", ", ".join(varying)))
@@ -55,16 +56,13 @@ def _varying(lowered: Any, differentiator: Any) -> list[str]:
     if differentiator is None:
         return []
     names: dict[str, None] = {}
-    active = {i.name for i in lowered.inputs.values()}
-    varying = {key.partition("[")[0] for i in lowered.inputs.values() for a in i.atoms for key in [getattr(a, "name", i.name)]}
+    varying = {getattr(a, "name", i.name).partition("[")[0] for i in lowered.inputs.values() for a in i.atoms}
     changed = True
     body = lowered.function.body
     while changed:
         changed = False
         for s in statements(body):
             if isinstance(s, (Assign, CallHelper)):
-                from ..analyses.liveness import reads
-
                 values = s.values if isinstance(s, Assign) else s.args
                 for i, t in enumerate(s.targets):
                     sources = reads(values[i]) if isinstance(s, Assign) else reads(*values)
@@ -84,7 +82,9 @@ def _returns(assembly: Any) -> str:
     mode = assembly.mode
     value = _shape(assembly.outputs) if assembly.returns_value else "None"
     inputs = [i.name for i in assembly.inputs]
-    wrt = f"d/d{inputs[0]}" if assembly.single else f"({', '.join(f'd/d{n}' for n in inputs)}{',' if len(inputs) == 1 else ''})"
+    wrt = ", ".join(f"d/d{n}" for n in inputs)
+    if not assembly.single:
+        wrt = f"({wrt}{',' if len(inputs) == 1 else ''})"
     rows = sum(_count(leaf) for leaf in leaves(assembly.outputs))
     if mode == "primal":
         return value

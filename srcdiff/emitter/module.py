@@ -88,10 +88,6 @@ def _normal(text: str) -> str | None:
     return ast.dump(tree)
 
 
-def _names_in_use(values: Sequence[Expr]) -> set[str]:
-    return reads(*values)
-
-
 class _Writer:
     def __init__(self, checked: bool) -> None:
         self.lines: list[str] = []
@@ -108,7 +104,9 @@ class _Writer:
             s = block[position]
             end = position + 1
             if s.origin is not None and isinstance(s, (Assign, CallHelper, Return)):
-                while end < len(block) and block[end].origin is s.origin and isinstance(block[end], (Assign, CallHelper)):
+                for following in block[end:]:
+                    if following.origin is not s.origin or not isinstance(following, (Assign, CallHelper)):
+                        break
                     end += 1
                 self._group(block[position:end], s.origin, depth)
             else:
@@ -310,25 +308,27 @@ class _Writer:
 
     def _store_many(self, s: StoreMany, depth: int) -> None:
         """Many entries through a tuple and one loop."""
-        self.line(depth, "entries = (")
+        entries, first, second = s.names
+        self.line(depth, f"{entries} = (")
         for chunk in _fill([expression(v, 1) for v in s.values], WIDTH - 4 * depth - 4):
             self.line(depth + 1, chunk)
         self.line(depth, ")")
         if len(s.shape) == 2 and len(s.values) == s.shape[0] * s.shape[1]:
-            self.line(depth, f"for row in range({s.shape[0]}):")
-            self.line(depth + 1, f"for column in range({s.shape[1]}):")
-            self.line(depth + 2, f"{s.array}[row, column] = entries[{s.shape[1]} * row + column]")
+            self.line(depth, f"for {first} in range({s.shape[0]}):")
+            self.line(depth + 1, f"for {second} in range({s.shape[1]}):")
+            self.line(depth + 2, f"{s.array}[{first}, {second}] = {entries}[{s.shape[1]} * {first} + {second}]")
             return
-        self.line(depth, "places = (")
+        self.line(depth, f"{first} = (")
         for chunk in _fill([str(p) for p in s.places], WIDTH - 4 * depth - 4):
             self.line(depth + 1, chunk)
         self.line(depth, ")")
-        self.line(depth, f"for entry in range({len(s.values)}):")
+        self.line(depth, f"for {second} in range({len(s.values)}):")
+        place = f"{first}[{second}]"
         if len(s.shape) == 2:
             n = s.shape[1]
-            self.line(depth + 1, f"{s.array}[places[entry] // {n}, places[entry] % {n}] = entries[entry]")
+            self.line(depth + 1, f"{s.array}[{place} // {n}, {place} % {n}] = {entries}[{second}]")
         else:
-            self.line(depth + 1, f"{s.array}.flat[places[entry]] = entries[entry]")
+            self.line(depth + 1, f"{s.array}.flat[{place}] = {entries}[{second}]")
 
     # -- control ----------------------------------------------------------------------------------------------------
 
@@ -389,9 +389,8 @@ def _candidates(s: Statement) -> list[str]:
         left = first.args[0]
         if isinstance(left, Var) and left.name == names:
             found.append(f"{names} {first.op}= {expression(first.args[1], exact=True)}")
-    if len(s.targets) > 1:
-        if all(v is first for v in s.values):
-            found.append(f"{' = '.join(t.name for t in s.targets)} = {expression(first, exact=True)}")
+    if len(s.targets) > 1 and all(v is first for v in s.values):
+        found.append(f"{' = '.join(t.name for t in s.targets)} = {expression(first, exact=True)}")
     return found
 
 

@@ -74,10 +74,21 @@ def _render(e: Expr, go: Callable[[Expr, int], str], exact: bool) -> tuple[str, 
     raise TypeError(type(e).__name__)
 
 
+def _takes_sign(e: Expr) -> bool:
+    """Whether a minus sign may move to the first factor: not past `//` and `%`, which round."""
+    if not (isinstance(e, Op) and e.op in ("*", "/")):
+        return False
+    while isinstance(e, Op) and len(e.args) == 2 and _BINARY[e.op] == 11:
+        if e.op in ("//", "%"):
+            return False
+        e = e.args[0]
+    return True
+
+
 def _operator(e: Op, go: Callable[[Expr, int], str], exact: bool) -> tuple[str, int]:
     if e.op in _UNARY:
         operand = e.args[0]
-        if not exact and isinstance(operand, Op) and operand.op in ("*", "/"):
+        if not exact and _takes_sign(operand):
             return f"{_UNARY[e.op]}{go(operand, 11)}", 11
         return f"{_UNARY[e.op]}{go(operand, 12)}", 12
     level = _BINARY[e.op]

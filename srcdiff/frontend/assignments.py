@@ -13,8 +13,7 @@ from ..ir.expr import Expr, Load, Var
 from ..ir.statements import Assign
 from .calls import Calls
 from .expressions import BINARY, describe
-from .flow import cell_name
-from .values import Array, OpenArray, Scalar, Sequence_, Value
+from .values import Array, OpenArray, Scalar, Sequence_, Value, cell_name
 
 __all__ = ["Assignments"]
 
@@ -247,6 +246,7 @@ class Assignments(Calls):
             self.taken.add(name)
             variable = Var(name, self.widened.get(name, e.type if e.type.kind != "int" else cells.dtype))
             cells.items[slot] = variable
+            cells.writes[slot] = cells.writes.get(slot, 0) + 1
             self.unstable.add(name)
             targets.append(variable)
         self.emit(Assign(tuple(targets), tuple(values)))

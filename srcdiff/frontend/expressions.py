@@ -15,7 +15,8 @@ from ..ir.expr import Compare, Const, Expr, Helper, Logic, Op, Select, topologic
 from ..ir.statements import If
 from ..ir.types import BOOL, INT64, STRING, ScalarType, join
 from .bindings import names_in
-from .flow import Flow, NeedsKnown, Path
+from .flow import Flow, NeedsKnown
+from .merge import Path
 from .program import OpenLength, Refine
 from .values import (
     Array,

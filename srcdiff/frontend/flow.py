@@ -1,4 +1,4 @@
-"""The state of one function while it is lowered, and what happens where paths of control meet."""
+"""The state of one function while it is lowered: its environment, its names, and the loops around a statement."""
 
 from __future__ import annotations
 
@@ -10,16 +10,30 @@ from typing import TYPE_CHECKING, NoReturn
 import libcst as cst
 
 from ..errors import SrcdiffError, UnsupportedType
-from ..ir.expr import Const, Expr, Opaque, Var, is_atom
+from ..ir.expr import Const, Expr, Var, is_atom
 from ..ir.statements import Assign, Break, CallHelper, Continue, Origin, Statement
-from ..ir.types import ScalarType, join
+from ..ir.types import ScalarType
+from .merge import Merge, Path, count_writes, flow_back
 from .program import Program, Signal
-from .values import Array, Cells, Environment, Poison, Scalar, Sequence_, Value, copy_environment
+from .values import (
+    Array,
+    Cells,
+    Environment,
+    Poison,
+    Scalar,
+    Sequence_,
+    Value,
+    cell_name,
+    cells_of,
+    copy_environment,
+    defined,
+    is_undefined,
+)
 
 if TYPE_CHECKING:
     from .source import Source
 
-__all__ = ["Flow", "Loop", "NeedsKnown", "Path", "Restart", "cell_name", "cells_of", "defined", "is_undefined"]
+__all__ = ["Flow", "Loop", "NeedsKnown", "Restart"]
 
 
 class NeedsKnown(Signal):
@@ -41,22 +55,6 @@ class Restart(Signal):
 
 class _Unsettled(Signal):
     """A loop changes something that was taken to be constant."""
-
-
-@dataclass
-class Path:
-    """A way by which control reaches a place: the environment there and where copies may be inserted."""
-
-    block: list[Statement]
-    index: int | None
-    environment: Environment
-
-    def insert(self, statement: Statement) -> None:
-        if self.index is None:
-            self.block.append(statement)
-        else:
-            self.block.insert(self.index, statement)
-            self.index += 1
 
 
 @dataclass
@@ -183,13 +181,13 @@ class Flow:
             known = value.constant
             return Scalar(variable, known if isinstance(known, (int, str)) else None)
         if isinstance(value, Array) and value.cells.prefix is None:
-            prefix = self._free_prefix(name)
+            prefix = self.free_prefix(name)
             cells = Cells([], value.dtype, prefix=prefix)
             for i, item in enumerate(value.cells.items):
                 cells.items.append(self._own(cell_name(prefix, i), item, targets, values))
             return replace(value, cells=cells)
         if isinstance(value, Sequence_) and value.prefix is None:
-            prefix = self._free_prefix(name)
+            prefix = self.free_prefix(name)
             items = [
                 self._place_item(cell_name(prefix, i), item, targets, values) for i, item in enumerate(value.items)
             ]
@@ -224,7 +222,7 @@ class Flow:
             return True
         return is_atom(e) and not e.args
 
-    def _free_prefix(self, name: str) -> str:
+    def free_prefix(self, name: str) -> str:
         """The prefix `name` for the scalars of an array or tuple, unless another live one has it."""
         used = {prefix for other, value in self.environment.items() if other != name for prefix in _prefixes(value)}
         prefix = name
@@ -243,7 +241,7 @@ class Flow:
         """The environment where several paths meet; copies are inserted at their ends where they differ."""
         if len(paths) == 1:
             return paths[0].environment
-        merge = _Merge(self, paths)
+        merge = Merge(self, paths)
         names = list(dict.fromkeys(name for path in paths for name in path.environment))
         joined: Environment = {}
         for name in names:
@@ -305,10 +303,11 @@ class Flow:
         changes: set[str] = set()
         widened: dict[str, ScalarType] = {}
         for path in ends:
-            _flow_back(self, head, path, changes, widened)
+            flow_back(self, head, path, changes, widened)
         if changes or widened:
             raise _Unsettled(changes, widened)
         self.environment = head
+        count_writes(head, [path.environment for path in ends])
         return block, loop, [path.environment for path in ends]
 
     def _canonicalize(self, names: set[str]) -> None:
@@ -334,7 +333,7 @@ class Flow:
         if isinstance(value, Array):
             reason = f"{name} may share memory with another array here"
             value.cells.frozen = reason
-            cells = Cells(value.items, value.dtype, prefix=self._free_prefix(f"{name}_"), frozen=reason)
+            cells = Cells(value.items, value.dtype, prefix=self.free_prefix(f"{name}_"), frozen=reason)
             return Array(cells, value.shape, tuple(range(len(cells.items))))
         if isinstance(value, Sequence_):
             value.items[:] = [self._separate(f"{name}_{i}", item) for i, item in enumerate(value.items)]
@@ -351,7 +350,7 @@ class Flow:
             return Scalar(variable)
         if isinstance(value, Array):
             cells = value.cells
-            prefix = cells.prefix or self._free_prefix(name)
+            prefix = cells.prefix or self.free_prefix(name)
             cells.prefix = prefix
             for i, item in enumerate(cells.items):
                 cell = cell_name(prefix, i)
@@ -375,19 +374,6 @@ class Flow:
         self.reachable = False
 
 
-def cell_name(prefix: str, i: int) -> str:
-    """The variable of an element: `x_0`."""
-    return f"{prefix}_{i}"
-
-
-def cells_of(value: Value) -> Iterator[Cells]:
-    if isinstance(value, Array):
-        yield value.cells
-    elif isinstance(value, Sequence_):
-        for item in value.items:
-            yield from cells_of(item)
-
-
 def _real_moves(targets: list[Var], values: list[Expr]) -> list[tuple[Var, Expr]]:
     """The assignments that change something: not `x = x`, even where its type was widened."""
     return [(t, v) for t, v in zip(targets, values) if not (isinstance(v, Var) and v.name == t.name)]
@@ -401,197 +387,3 @@ def _prefixes(value: Value) -> Iterator[str]:
             yield value.prefix
         for item in value.items:
             yield from _prefixes(item)
-
-
-def _flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], widened: dict[str, ScalarType]) -> None:
-    """Make the end of a loop's body agree with its head, or say what the head must give up.
-
-    `changes` collects names and arrays (`@uid`) that need variables of their own, `!name` for names that cannot be
-    read at the head, `~name` for arrays that may share memory there.
-    """
-    targets: list[Var] = []
-    values: list[Expr] = []
-    seen: set[int] = set()
-
-    def scalar(name: str, root: str, before: Expr, after: Expr) -> None:
-        if before is after:
-            return
-        if not (isinstance(before, Var) and before.name == name):
-            changes.add(root)
-            return
-        kind = join(before.type, after.type)
-        if kind is None:
-            changes.add(f"!{root}")
-        elif kind != before.type:
-            widened[name] = kind
-        elif not (isinstance(after, Var) and after.name == name):
-            targets.append(before)
-            values.append(after)
-
-    def array(root: str, before: Array, after: Array) -> None:
-        same = before.cells.uid == after.cells.uid and before.slots == after.slots
-        if same and before.cells.uid in seen:
-            return
-        seen.add(before.cells.uid)
-        prefix = before.cells.prefix or "?"
-        if same:
-            for i, (old, new) in enumerate(zip(before.cells.items, after.cells.items)):
-                scalar(cell_name(prefix, i), f"@{before.cells.uid}", old, new)
-            return
-        if not before.cells.prefix or len(before.cells.items) != len(before.slots):
-            changes.update((f"~{root}", root))
-            return
-        if not before.cells.frozen:
-            for other in (root, *_sharing(path.environment, after, root)):
-                if _shared(head, before, root) or other != root:
-                    changes.add(f"~{other}")
-                    changes.add(f"~{root}")
-        for slot, new in zip(before.slots, after.items):
-            scalar(cell_name(prefix, slot), root, before.cells.items[slot], new)
-
-    def compare(name: str, root: str, before: Value, after: Value) -> None:
-        if isinstance(before, Scalar) and isinstance(after, Scalar):
-            scalar(name, root, before.expr, after.expr)
-            if before.known is not None and before.known != after.known:
-                changes.add(root)
-        elif isinstance(before, Array) and isinstance(after, Array) and before.shape == after.shape:
-            array(root, before, after)
-        elif isinstance(before, Sequence_) and isinstance(after, Sequence_) and len(before.items) == len(after.items):
-            for i, (old, new) in enumerate(zip(before.items, after.items)):
-                compare(cell_name(before.prefix or name, i), root, old, new)
-        elif not (isinstance(before, Poison) or before is after or before == after):
-            changes.add(f"!{root}")
-
-    for name, before in head.items():
-        after = path.environment.get(name)
-        if after is not None:
-            compare(name, name, before, after)
-    if targets:
-        move = Assign(tuple(targets), tuple(values))
-        flow.assigning(move)
-        path.insert(move)
-
-
-def _shared(environment: Environment, array: Array, name: str) -> bool:
-    """Whether another name refers to the same memory."""
-    return bool(_sharing(environment, array, name))
-
-
-def _sharing(environment: Environment, array: Array, name: str) -> list[str]:
-    """The other names that refer to the same memory."""
-    return [
-        other
-        for other, value in environment.items()
-        if other != name and any(cells.uid == array.cells.uid for cells in cells_of(value))
-    ]
-
-
-def is_undefined(e: Expr) -> bool:
-    """An element of `np.empty`."""
-    return isinstance(e, Opaque) and e.text == "?"
-
-
-def defined(e: Expr) -> Expr:
-    """An element of `np.empty` may be anything: zero where a variable needs a value."""
-    return Const(0.0) if is_undefined(e) else e
-
-
-class _Merge:
-    """Joins values name by name, collecting the copies that each path needs."""
-
-    def __init__(self, flow: Flow, paths: list[Path]):
-        self.flow = flow
-        self.paths = paths
-        self.moves: list[list[tuple[Var, Expr]]] = [[] for _ in paths]
-        self.cells: dict[tuple[int, ...], Cells] = {}
-        self.merged: list[tuple[Cells, list[Cells]]] = []
-
-    def value(self, name: str, values: list[Value]) -> Value:
-        first = values[0]
-        if any(isinstance(v, Poison) for v in values):
-            return next(v for v in values if isinstance(v, Poison))
-        if all(isinstance(v, Scalar) for v in values):
-            return self.scalar(name, [v for v in values if isinstance(v, Scalar)])
-        if all(isinstance(v, Array) for v in values):
-            arrays = [v for v in values if isinstance(v, Array)]
-            if len({a.shape for a in arrays}) == 1:
-                return self.array(name, arrays)
-        if all(isinstance(v, Sequence_) for v in values):
-            tuples = [v for v in values if isinstance(v, Sequence_)]
-            if len({(len(t.items), t.is_list) for t in tuples}) == 1:
-                prefix = self.flow._free_prefix(name)
-                columns = zip(*(t.items for t in tuples))
-                items = [self.value(cell_name(prefix, i), list(column)) for i, column in enumerate(columns)]
-                joined = Sequence_(items, tuples[0].is_list, tuples[0].record, prefix=prefix)
-                if len({t.uid for t in tuples}) == 1:
-                    joined.uid = tuples[0].uid
-                return joined
-        if all(v is first or v == first for v in values):
-            return first
-        return Poison(
-            f"{name} has different types or shapes on the paths that lead here",
-            f"Give {name} one type on every path.",
-        )
-
-    def scalar(self, name: str, values: list[Scalar]) -> Value:
-        known = values[0].known if all(v.known == values[0].known for v in values) else None
-        if all(v.expr is values[0].expr for v in values):
-            return Scalar(values[0].expr, known)
-        values = [Scalar(defined(v.expr), v.known) for v in values]
-        kind = values[0].type
-        for v in values[1:]:
-            joined = join(kind, v.type)
-            if joined is None:
-                return Poison(f"{name} has different types on the paths that lead here", f"Give {name} one type.")
-            kind = joined
-        kind = self.flow.widened.get(name, kind)
-        variable = Var(name, kind)
-        self.flow.taken.add(name)
-        for path, v in enumerate(values):
-            if not (isinstance(v.expr, Var) and v.expr.name == name):
-                self.moves[path].append((variable, v.expr))
-        return Scalar(variable, known)
-
-    def array(self, name: str, arrays: list[Array]) -> Value:
-        key = tuple(a.cells.uid for a in arrays)
-        first = arrays[0]
-        same = len(set(key)) == 1 and len({a.slots for a in arrays}) == 1
-        if same:
-            if key not in self.cells:
-                prefix = first.cells.prefix or name
-                merged = first.cells.copy()
-                merged.prefix = prefix
-                for i in range(len(merged.items)):
-                    options = [Scalar(a.cells.items[i]) for a in arrays]
-                    item = self.scalar(cell_name(prefix, i), options)
-                    assert isinstance(item, Scalar)
-                    merged.items[i] = item.expr
-                self.cells[key] = merged
-                self.merged.append((merged, [a.cells for a in arrays]))
-            return replace(first, cells=self.cells[key])
-        reason = None
-        if any(_shared(path.environment, a, name) for path, a in zip(self.paths, arrays)):
-            reason = f"{name} may or may not share memory with another array here"
-            for a in arrays:
-                a.cells.frozen = reason
-        prefix = self.flow._free_prefix(name)
-        dtype: ScalarType | None = first.dtype
-        for a in arrays[1:]:
-            dtype = dtype and join(dtype, a.dtype)
-        if dtype is None:
-            return Poison(f"{name} has different types on the paths that lead here", f"Give {name} one type.")
-        cells = Cells([], dtype, prefix=prefix, frozen=reason)
-        for i in range(len(first.slots)):
-            item = self.scalar(cell_name(prefix, i), [Scalar(a.items[i]) for a in arrays])
-            assert isinstance(item, Scalar)
-            cells.items.append(item.expr)
-        return Array(cells, first.shape, tuple(range(len(cells.items))))
-
-    def finish(self) -> None:
-        for path, moves in zip(self.paths, self.moves):
-            if moves:
-                move = Assign(tuple(t for t, _ in moves), tuple(v for _, v in moves))
-                self.flow.assigning(move)
-                path.insert(move)
-        for merged, sources in self.merged:
-            merged.frozen = next((cells.frozen for cells in sources if cells.frozen), merged.frozen)

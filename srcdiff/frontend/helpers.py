@@ -17,7 +17,7 @@ from ..ir.types import ScalarType
 from .bindings import bindings, names_in
 from .builtins import Builtins
 from .expressions import describe
-from .flow import NeedsKnown, cell_name
+from .flow import NeedsKnown
 from .source import Source
 from .values import (
     Array,
@@ -33,6 +33,7 @@ from .values import (
     Sequence_,
     UserFunction,
     Value,
+    cell_name,
 )
 
 __all__ = ["Group", "Helpers"]
@@ -171,6 +172,7 @@ class Helpers(Builtins):
             self.check_writable(Array(group.cells, (len(group.slots),), tuple(group.slots)), node)
             for slot in group.slots:
                 group.cells.items[slot] = exprs.pop(0)
+                group.cells.writes[slot] = group.cells.writes.get(slot, 0) + 1
         return value
 
     def _unflatten(

@@ -12,9 +12,10 @@ from ..ir.expr import Const, Logic, Var
 from ..ir.statements import Break, Comment, For, If, Leaf, Origin, Statement, Structure, While
 from ..ir.types import INT64
 from .assignments import Assignments
-from .bindings import bindings
-from .flow import Loop, NeedsKnown, Path
-from .values import Range, Scalar, Value, copy_environment
+from .bindings import bindings, names_in
+from .flow import Loop, NeedsKnown
+from .merge import Path
+from .values import Array, Range, Scalar, Value, cells_of, copy_environment
 
 __all__ = ["DynamicContinue", "Loops", "comments_of"]
 
@@ -218,9 +219,11 @@ class Loops(Assignments):
         self.emit(Comment(f"# L{origin.line}: {origin.text}"))
         outer = Loop([], [], one_trip=True)
         self.loops.append(outer)
+        iterated = self._iterated(node.iter)
         with self.nested() as block:
             outer.block = block
-            for item in items:
+            for position, item in enumerate(items):
+                self._refuse_changed(iterated, position, node.iter)
                 self.origin = None
                 self.program.statement = node.iter
                 self.bind_pattern(node.target, item, quiet=True)
@@ -239,6 +242,32 @@ class Loops(Assignments):
                 self.lower_body(node.orelse.body)
         self.unrolling -= 1
         self._once(outer.breaks, block)
+
+    def _iterated(self, node: cst.BaseExpression) -> list[tuple[Array, dict[int, int]]]:
+        """The arrays that a loop goes through, with how often their elements were written before it."""
+        found: list[tuple[Array, dict[int, int]]] = []
+        for name in dict.fromkeys(n.value for n in names_in(node)):
+            value = self.environment.get(name)
+            if isinstance(value, Array) and value.shape:
+                found.append((value, dict(value.cells.writes)))
+        return found
+
+    def _refuse_changed(self, iterated: list[tuple[Array, dict[int, int]]], position: int, node: cst.CSTNode) -> None:
+        """Elements that are still to come must be those that were there when the loop began."""
+        for array, before in iterated:
+            now = next((c for v in self.environment.values() for c in cells_of(v) if c.uid == array.cells.uid), None)
+            if now is None:
+                continue
+            size = len(array.slots) // array.shape[0] if array.shape[0] else 0
+            forwards = not isinstance(node, cst.Subscript) and "reversed" not in self.source.code(node)
+            rest = range(position * size if forwards else 0, len(array.slots))
+            if any(now.writes.get(array.slots[i], 0) != before.get(array.slots[i], 0) for i in rest):
+                self.fail(
+                    node,
+                    UnsupportedSyntax,
+                    "the loop changes elements of the array that it still has to go through",
+                    "Go through a copy, or use indices: for i in range(len(w)).",
+                )
 
     def _iteration(self, body: cst.BaseSuite, outer: Loop) -> None:
         leaving = self.fresh("leaving")

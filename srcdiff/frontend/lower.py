@@ -30,8 +30,8 @@ from ..ir.statements import (
 from ..ir.types import join
 from .bindings import bindings, names_in
 from .expressions import describe
-from .flow import Path, cells_of
 from .loops import DynamicContinue, Loops, comments_of
+from .merge import Path
 from .program import Program, Signal, freeze
 from .source import Source
 from .values import (
@@ -41,6 +41,7 @@ from .values import (
     Scalar,
     Sequence_,
     Value,
+    cells_of,
     copy_environment,
 )
 from .walk import Walker

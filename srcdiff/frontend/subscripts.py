@@ -11,8 +11,7 @@ from ..errors import UnsupportedType
 from ..ir.expr import Call, Const, Load, Opaque
 from ..ir.types import INT64, ScalarType
 from .expressions import Expressions, Later, describe
-from .flow import is_undefined
-from .values import Array, Dictionary, Object, OpenArray, Scalar, Sequence_, Value
+from .values import Array, Dictionary, Object, OpenArray, Scalar, Sequence_, Value, is_undefined
 
 __all__ = ["Subscripts"]
 
@@ -52,7 +51,7 @@ class Subscripts(Expressions):
     def _sequence_item(self, base: Sequence_, node: cst.Subscript) -> Value:
         element = node.slice[0].slice
         if isinstance(element, cst.Slice):
-            return Sequence_(base.items[self._slice(element, len(base.items))], base.is_list)
+            return Sequence_(base.items[self._slice(element)], base.is_list)
         index = self.scalar(_only_index(node))
         if index.type.kind not in ("int", "bool"):
             self.fail(node, UnsupportedType, "an index must be an integer", "")
@@ -87,7 +86,7 @@ class Subscripts(Expressions):
                 seen[axis] = max(seen[axis], known + 1)
         return Scalar(Load(base.name, tuple(indices), base.dtype))
 
-    def _slice(self, node: cst.Slice, length: int) -> slice:
+    def _slice(self, node: cst.Slice) -> slice:
         parts: list[int | None] = []
         for part in (node.lower, node.upper, node.step):
             if part is None:
@@ -150,7 +149,7 @@ class Subscripts(Expressions):
             if part is None:
                 continue
             if isinstance(part, cst.Slice):
-                result[i] = self._slice(part, shape[axis])
+                result[i] = self._slice(part)
             chosen: list[int] = part if isinstance(part, list) else [part] if isinstance(part, int) else []
             if chosen and all(isinstance(e, bool) for e in chosen):
                 if len(chosen) != shape[axis]:

@@ -7,11 +7,11 @@ scalars in the emitted code; a `Cells` is the storage that views of one array sh
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..ir.expr import Const, Expr
+from ..ir.expr import Const, Expr, Opaque
 from ..ir.types import ScalarType
 
 __all__ = [
@@ -29,7 +29,11 @@ __all__ = [
     "UserFunction",
     "Value",
     "adopt",
+    "cell_name",
+    "cells_of",
     "copy_environment",
+    "defined",
+    "is_undefined",
 ]
 
 _ids = itertools.count()
@@ -68,9 +72,12 @@ class Cells:
     """Why a write is refused: the array may or may not share memory with another."""
     argument: str | None = None
     """The parameter whose memory this is."""
+    writes: dict[int, int] = field(default_factory=dict)
+    """How often each element was written, on the path that was written most."""
 
     def copy(self) -> Cells:
-        return Cells(list(self.items), self.dtype, self.uid, self.prefix, self.frozen, self.argument)
+        items, writes = list(self.items), dict(self.writes)
+        return Cells(items, self.dtype, self.uid, self.prefix, self.frozen, self.argument, writes)
 
 
 @dataclass(frozen=True)
@@ -213,6 +220,7 @@ def adopt(environment: Environment, before: Environment) -> Environment:
             original = cells[value.cells.uid]
             if original is not value.cells:
                 original.items[:] = value.cells.items
+                original.writes = value.cells.writes
                 original.prefix, original.frozen = value.cells.prefix, value.cells.frozen
             return replace(value, cells=original)
         if isinstance(value, Sequence_):
@@ -226,3 +234,26 @@ def adopt(environment: Environment, before: Environment) -> Environment:
     for value in before.values():
         collect(value)
     return {name: settle(value) for name, value in environment.items()}
+
+
+def cell_name(prefix: str, i: int) -> str:
+    """The variable of an element: `x_0`."""
+    return f"{prefix}_{i}"
+
+
+def cells_of(value: Value) -> Iterator[Cells]:
+    if isinstance(value, Array):
+        yield value.cells
+    elif isinstance(value, Sequence_):
+        for item in value.items:
+            yield from cells_of(item)
+
+
+def is_undefined(e: Expr) -> bool:
+    """An element of `np.empty`."""
+    return isinstance(e, Opaque) and e.text == "?"
+
+
+def defined(e: Expr) -> Expr:
+    """An element of `np.empty` may be anything: zero where a variable needs a value."""
+    return Const(0.0) if is_undefined(e) else e

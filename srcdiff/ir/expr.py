@@ -44,6 +44,7 @@ __all__ = [
     "is_atom",
     "is_one",
     "is_zero",
+    "key_of",
     "mul",
     "neg",
     "power",
@@ -528,3 +529,11 @@ def topological(roots: tuple[Expr, ...]) -> list[Expr]:
 def atoms(e: Expr) -> list[Expr]:
     """The variables and elements that an expression reads."""
     return [node for node in topological((e,)) if isinstance(node, (Var, Load))]
+
+
+def key_of(atom: Expr) -> str:
+    """How the tables name a variable or element."""
+    if isinstance(atom, Var):
+        return atom.name
+    assert isinstance(atom, Load)
+    return f"{atom.array}[{', '.join(map(str, atom.index))}]"

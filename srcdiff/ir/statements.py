@@ -84,6 +84,8 @@ class StoreMany(Statement):
     shape: tuple[int, ...]
     places: tuple[int, ...]
     values: tuple[Expr, ...]
+    names: tuple[str, ...]
+    """Of the tuple, and then of the row and the column where all of a matrix is stored, else of the places and a counter."""
 
 
 @dataclass(frozen=True)

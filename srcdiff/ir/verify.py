@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .expr import Expr, topological
+from .expr import Expr, Opaque, topological
 from .statements import Assign, Block, Break, CallHelper, Continue, For, If, Return, While
 
 __all__ = ["verify"]
@@ -37,5 +37,5 @@ def verify(body: Block, _loops: int = 0) -> None:
 
 def _known(*exprs: Expr) -> None:
     for node in topological(exprs):
-        if getattr(node, "text", None) == "?":
+        if isinstance(node, Opaque) and node.text == "?":
             raise MalformedError("an element without a value is read")

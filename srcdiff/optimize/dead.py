@@ -5,6 +5,7 @@ An assignment that the user wrote is kept or removed as a whole, so that what is
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from ..analyses.liveness import reads
@@ -78,15 +79,11 @@ def _statement(s: Statement, live: Live, breaks: Live, continues: Live) -> tuple
         return replace(s, body=body, orelse=orelse), first | second | reads(s.test)
     if isinstance(s, (For, While)):
         return _loop(s, live, breaks, continues)
-    if isinstance(s, Comment):
-        return s, live
     return s, live
 
 
 def tail_reads(s: Return) -> frozenset[str]:
     """Names in the text that is returned."""
-    import re
-
     return frozenset(re.findall(r"[^\W\d]\w*", s.tail)) if s.tail else frozenset()
 
 

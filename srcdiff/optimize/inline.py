@@ -16,7 +16,6 @@ from ..ir.statements import (
     Block,
     Break,
     CallHelper,
-    Comment,
     Continue,
     For,
     If,
@@ -78,6 +77,7 @@ class _Inliner:
         names: dict[str, Expr] = {}
         out: list[Statement] = []
         assigned = {t.name for x in statements(function.body) if isinstance(x, (Assign, CallHelper)) for t in x.targets}
+        assigned |= {x.target.name for x in statements(function.body) if isinstance(x, For)}
         for name, kind, value in zip(s.helper.parameters, s.helper.types, s.args):
             if (is_atom(value) or isinstance(value, Opaque)) and name not in assigned:
                 names[name] = value
@@ -133,7 +133,7 @@ class _Renamer:
         return Var(known.name, v.type)
 
     def block(self, block: Block) -> tuple[Block, bool]:
-        """The block, and whether control leaves it at its end; what follows an `if` that returns moves into its arms."""
+        """The block, and whether control reaches its end; what follows an `if` that returns moves into its arms."""
         out: list[Statement] = []
         for position, s in enumerate(block):
             if isinstance(s, Assign):

@@ -52,9 +52,7 @@ def operations(roots: Sequence[Expr]) -> int:
     """Floating-point operations needed for all of `roots` when everything equal is computed once."""
     total = 0
     for node in topological(tuple(roots)):
-        if isinstance(node, (Op, Select)) and node.type.is_differentiable:
-            total += 1
-        elif isinstance(node, (Call, Helper)) and node.type.is_differentiable and node.args:
+        if node.type.is_differentiable and isinstance(node, (Op, Select, Call, Helper)) and node.args:
             total += 1
     return total
 
@@ -131,13 +129,13 @@ class Rewriter:
 
     def __call__(self, e: Expr) -> Expr:
         """`e` with the nodes of the table replaced."""
-        return self._rewrite(e, e in self.names)
+        return self._rewrite(e)
 
     def definition(self, e: Expr) -> Expr:
         """`e` written out once, its arguments replaced."""
-        return rebuild(e, tuple(self._rewrite(a, True) for a in e.args))
+        return rebuild(e, tuple(self._rewrite(a) for a in e.args))
 
-    def _rewrite(self, e: Expr, itself: bool) -> Expr:
+    def _rewrite(self, e: Expr) -> Expr:
         for node in topological((e,)):
             if node in self._done:
                 continue

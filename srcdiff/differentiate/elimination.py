@@ -1,0 +1,260 @@
+"""The graph of a block, and the orders in which its vertices may be eliminated.
+
+Directions feed the variables that enter the block, operations follow, results leave it. An edge carries a partial.
+Eliminating a vertex joins its incoming to its outgoing edges by products (Griewank and Walther, *Evaluating
+Derivatives*, 2nd ed., ch. 9 and 10); whatever the order, what remains in the end is the block's Jacobian applied to
+the incoming tangents. Orders are compared by counting operations, common subexpressions once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..ir.expr import ONE, ZERO, Const, Expr, Helper, Load, Var, add, is_zero, key_of, mul, rebuild, topological
+from ..ir.statements import Assign, Block, CallHelper, Comment, Origin, Return, Statement
+from ..optimize.share import operations
+from .partials import local_partials
+
+if TYPE_CHECKING:
+    from .forward import Differentiator, Tangents
+
+__all__ = ["Choice", "Graph", "Value", "Vertex"]
+
+ENOUGH = 0.9
+"""Accumulate a block only if it takes at most this share of the operations: where they are close, plainer wins."""
+
+Vertex = Any
+"""An expression; an int, for a direction; or a tuple ("out", i), for a result."""
+
+_Order = Callable[[dict[Vertex, dict[Vertex, Expr]], dict[Vertex, set[Vertex]], list[Expr]], Iterable[Expr]]
+
+
+@dataclass
+class Value:
+    """One assignment of the block: what it assigns, as an expression over the variables that enter."""
+
+    target: Var
+    node: Expr
+    origin: Origin | None
+    statement: Statement
+
+
+@dataclass
+class Choice:
+    """The outcome of one order: the rows of the local Jacobian, and how many operations they take."""
+
+    rows: list[dict[int, Expr]]
+    count: int
+    edges: dict[Expr, tuple[Vertex, Vertex]]
+    """Which partial an expression is: of the first vertex by the second."""
+
+
+@dataclass(eq=False)
+class Graph:
+    """A straight-line block; `steps` are its statements, `results` what it delivers under `names`."""
+
+    d: Differentiator
+    run: Block
+    tangents: Tangents
+    steps: list[Value | CallHelper | Comment] = field(default_factory=list)
+    environment: dict[str, Expr] = field(default_factory=dict)
+    weights: dict[Expr, dict[Expr, Expr]] = field(default_factory=dict)
+    results: list[Expr] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._active: dict[Expr, bool] = {}
+        for s in self.run:
+            if isinstance(s, Comment):
+                self.steps.append(s)
+            elif isinstance(s, Assign):
+                nodes = [self._node(v, s.origin, t) for t, v in zip(s.targets, s.values)]
+                for t, node in zip(s.targets, nodes):
+                    self.steps.append(Value(t, node, s.origin, s))
+                    self.environment[t.name] = node
+            elif isinstance(s, CallHelper):
+                args = tuple(self._node(a, s.origin, None) for a in s.args)
+                self._call(replace(s, args=args))
+            elif isinstance(s, Return):
+                self.results = [self._node(v, s.origin, None) for v in s.values]
+        if not isinstance(self.run[-1], Return):
+            useful = self.d.needs.useful[id(self.run[-1])]
+            self.names = [n for n in self.environment if n in useful]
+            self.results = [self.environment[n] for n in self.names]
+
+    # -- building ---------------------------------------------------------------------------------------------------
+
+    def _node(self, e: Expr, origin: Origin | None, target: Var | None) -> Expr:
+        """An expression over entering variables; active calls of helpers become steps."""
+        done: dict[Expr, Expr] = {}
+        for node in topological((e,)):
+            if isinstance(node, Var):
+                done[node] = self.environment.get(node.name, node)
+                continue
+            fresh = rebuild(node, tuple(done[a] for a in node.args))
+            differentiable = target is None or target.type.is_differentiable
+            if isinstance(fresh, Helper) and differentiable and self.is_active(fresh):
+                variable = Var(self.d.fresh(f"{fresh.helper.name}_value"), fresh.type)
+                self._call(CallHelper((variable,), fresh.helper, fresh.args, origin=origin))
+                fresh = variable
+            done[node] = fresh
+        return done[e]
+
+    def _call(self, s: CallHelper) -> None:
+        active: Tangents = {f"#{i}": {0: ONE} for i, a in enumerate(s.args) if self.is_active(a)}
+        stand_ins = tuple(Var(f"#{i}", a.type) for i, a in enumerate(s.args))
+        position: dict[Expr, int] = {v: i for i, v in enumerate(stand_ins)}
+        out: list[Statement] = []
+        weights = self.d.helper_weights(replace(s, args=stand_ins), active, out)
+        call = out[0]
+        assert isinstance(call, CallHelper)
+        self.steps.append(replace(call, args=s.args))
+        for t, row in zip(s.targets, weights):
+            edges: dict[Expr, Expr] = {}
+            for stand_in, w in row.items():
+                argument = s.args[position[stand_in]]
+                edges[argument] = add(edges.get(argument, ZERO), w)
+            self.weights[t] = edges
+            self.environment[t.name] = t
+
+    def is_active(self, e: Expr) -> bool:
+        for node in topological((e,)):
+            if node in self._active:
+                continue
+            if isinstance(node, (Var, Load)):
+                found = bool(self.weights.get(node)) or bool(self.tangents.get(key_of(node)))
+                self._active[node] = found and node.type.is_differentiable
+            else:
+                self._active[node] = node.type.is_differentiable and any(self._active[a] for a in node.args)
+        return self._active[e]
+
+    def active_results(self) -> bool:
+        return any(self.is_active(r) for r in self.results)
+
+    # -- elimination ------------------------------------------------------------------------------------------------
+
+    def _edges(self) -> tuple[dict[Vertex, dict[Vertex, Expr]], list[Expr]]:
+        """Incoming edges of every active vertex, and the vertices in topological order."""
+        incoming: dict[Vertex, dict[Vertex, Expr]] = {}
+        order: list[Expr] = []
+        pending = [r for r in self.results if self.is_active(r)]
+        visited: set[Expr] = set()
+
+        def visit(roots: Iterable[Expr]) -> None:
+            for node in topological(tuple(roots)):
+                if node in visited or not self.is_active(node):
+                    continue
+                visited.add(node)
+                edges: dict[Vertex, Expr] = {}
+                if node in self.weights:
+                    visit(a for a in self.weights[node] if a not in visited)
+                    edges = {a: w for a, w in self.weights[node].items() if self.is_active(a)}
+                elif isinstance(node, (Var, Load)):
+                    edges = dict(self.tangents[key_of(node)])
+                else:
+                    for argument, partial in local_partials(node):
+                        if not is_zero(partial) and self.is_active(argument):
+                            edges[argument] = add(edges.get(argument, ZERO), partial)
+                incoming[node] = {v: e for v, e in edges.items() if not is_zero(e)}
+                order.append(node)
+
+        visit(pending)
+        for i, result in enumerate(self.results):
+            incoming[("out", i)] = {result: ONE} if self.is_active(result) else {}
+        return incoming, order
+
+    def _eliminate(self, pick: _Order) -> Choice:
+        """Eliminate every vertex between directions and results, in the order that `pick` gives."""
+        incoming, order = self._edges()
+        names: dict[Expr, tuple[Vertex, Vertex]] = {}
+        for target, edges in incoming.items():
+            for source, edge in edges.items():
+                names.setdefault(edge, (target, source))
+        outgoing: dict[Vertex, set[Vertex]] = {}
+        for vertex, edges in incoming.items():
+            for source in edges:
+                outgoing.setdefault(source, set()).add(vertex)
+        rank: dict[Vertex, int] = {v: i for i, v in enumerate(incoming)}
+        for vertex in pick(incoming, outgoing, order):
+            edges = incoming.pop(vertex)
+            for source in edges:
+                outgoing[source].discard(vertex)
+            for target in sorted(outgoing.pop(vertex, ()), key=rank.__getitem__):
+                weight = incoming[target].pop(vertex)
+                for source, edge in edges.items():
+                    total = add(incoming[target].get(source, ZERO), mul(weight, edge))
+                    if is_zero(total):
+                        incoming[target].pop(source, None)
+                        outgoing[source].discard(target)
+                    else:
+                        incoming[target][source] = total
+                        outgoing[source].add(target)
+                        names.setdefault(total, (target, source))
+        rows = [dict(sorted(incoming[("out", i)].items())) for i in range(len(self.results))]
+        count = operations([*self.wanted_values(), *(e for row in rows for e in row.values())])
+        return Choice(rows, count, names)
+
+    def _orders(self) -> dict[str, _Order]:
+        def forward(incoming: Any, outgoing: Any, order: list[Expr]) -> Iterable[Expr]:
+            return list(order)
+
+        def reverse(incoming: Any, outgoing: Any, order: list[Expr]) -> Iterable[Expr]:
+            return list(reversed(order))
+
+        def markowitz(incoming: Any, outgoing: Any, order: list[Expr]) -> Iterable[Expr]:
+            remaining = {v: i for i, v in enumerate(order)}
+            degrees = {v: _degree(v, incoming, outgoing) for v in order}
+            while remaining:
+                best = min(remaining, key=lambda v: (degrees[v], -remaining[v]))
+                touched = [*incoming[best], *outgoing.get(best, ())]
+                del remaining[best]
+                yield best
+                for v in touched:
+                    if v in remaining:
+                        degrees[v] = _degree(v, incoming, outgoing)
+
+        return {"statements": self._by_statement, "forward": forward, "reverse": reverse, "markowitz": markowitz}
+
+    def _by_statement(self, incoming: Any, outgoing: Any, order: list[Expr]) -> Iterable[Expr]:
+        """What statement-level preaccumulation does: inner operations backwards, then variables forwards."""
+        variables = {s.node for s in self.steps if isinstance(s, Value)} | set(self.weights)
+        inner = [v for v in reversed(order) if v not in variables and not isinstance(v, (Var, Load))]
+        return [*inner, *(v for v in order if v in variables or isinstance(v, (Var, Load)))]
+
+    def cheapest(self) -> Choice:
+        """The cheapest order, whatever it compares with."""
+        return min((self._eliminate(pick) for pick in self._orders().values()), key=lambda choice: choice.count)
+
+    def choose(self) -> Choice | None:
+        """The cheapest order, if it beats statement by statement clearly."""
+        best: Choice | None = None
+        plain = 0
+        for name, pick in self._orders().items():
+            choice = self._eliminate(pick)
+            if name == "statements":
+                plain = choice.count
+            elif best is None or choice.count < best.count:
+                best = choice
+        if best is None or best.count > ENOUGH * plain or plain - best.count < 6:
+            return None
+        return best
+
+    def wanted_values(self) -> list[Expr]:
+        if isinstance(self.run[-1], Return):
+            return list(self.results) if self.d.values_wanted else []
+        live = self.d.needs.live[id(self.run[-1])]
+        return [node for name, node in self.environment.items() if name in live]
+
+
+def _degree(v: Vertex, incoming: Any, outgoing: Any) -> int:
+    """Products that eliminating a vertex takes, where neither edge is one."""
+    plain_in = sum(not _unit(e) for e in incoming[v].values())
+    out = outgoing.get(v, ())
+    plain_out = sum(not _unit(incoming[t][v]) for t in out)
+    return plain_in * plain_out + len(incoming[v]) * len(out)
+
+
+def _unit(e: Expr) -> bool:
+    return isinstance(e, Const) and not e.named and abs(e.value) == 1

@@ -1,0 +1,233 @@
+"""What happens where paths of control meet: values that differ get one variable, and each path a copy into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..ir.expr import Expr, Var
+from ..ir.statements import Assign, Statement
+from ..ir.types import ScalarType, join
+from .values import Array, Cells, Environment, Poison, Scalar, Sequence_, Value, cell_name, cells_of, defined
+
+if TYPE_CHECKING:
+    from .flow import Flow
+
+__all__ = ["Merge", "Path", "count_writes", "flow_back"]
+
+
+@dataclass
+class Path:
+    """A way by which control reaches a place: the environment there and where copies may be inserted."""
+
+    block: list[Statement]
+    index: int | None
+    environment: Environment
+
+    def insert(self, statement: Statement) -> None:
+        if self.index is None:
+            self.block.append(statement)
+        else:
+            self.block.insert(self.index, statement)
+            self.index += 1
+
+
+def count_writes(head: Environment, ends: Iterable[Environment]) -> None:
+    """After a loop, its head's arrays were written as often as at the end of its body."""
+    after: dict[int, dict[int, int]] = {}
+    for environment in ends:
+        for value in environment.values():
+            for cells in cells_of(value):
+                seen = after.setdefault(cells.uid, {})
+                for slot, count in cells.writes.items():
+                    seen[slot] = max(count, seen.get(slot, 0))
+    for value in head.values():
+        for cells in cells_of(value):
+            for slot, count in after.get(cells.uid, {}).items():
+                cells.writes[slot] = max(count, cells.writes.get(slot, 0))
+
+
+class Merge:
+    """Joins values name by name, collecting the copies that each path needs."""
+
+    def __init__(self, flow: Flow, paths: list[Path]):
+        self.flow = flow
+        self.paths = paths
+        self.moves: list[list[tuple[Var, Expr]]] = [[] for _ in paths]
+        self.cells: dict[tuple[int, ...], Cells] = {}
+        self.merged: list[tuple[Cells, list[Cells]]] = []
+
+    def value(self, name: str, values: list[Value]) -> Value:
+        first = values[0]
+        if any(isinstance(v, Poison) for v in values):
+            return next(v for v in values if isinstance(v, Poison))
+        if all(isinstance(v, Scalar) for v in values):
+            return self.scalar(name, [v for v in values if isinstance(v, Scalar)])
+        if all(isinstance(v, Array) for v in values):
+            arrays = [v for v in values if isinstance(v, Array)]
+            if len({a.shape for a in arrays}) == 1:
+                return self.array(name, arrays)
+        if all(isinstance(v, Sequence_) for v in values):
+            tuples = [v for v in values if isinstance(v, Sequence_)]
+            if len({(len(t.items), t.is_list) for t in tuples}) == 1:
+                prefix = self.flow.free_prefix(name)
+                columns = zip(*(t.items for t in tuples))
+                items = [self.value(cell_name(prefix, i), list(column)) for i, column in enumerate(columns)]
+                joined = Sequence_(items, tuples[0].is_list, tuples[0].record, prefix=prefix)
+                if len({t.uid for t in tuples}) == 1:
+                    joined.uid = tuples[0].uid
+                return joined
+        if all(v is first or v == first for v in values):
+            return first
+        return Poison(
+            f"{name} has different types or shapes on the paths that lead here",
+            f"Give {name} one type on every path.",
+        )
+
+    def scalar(self, name: str, values: list[Scalar]) -> Value:
+        known = values[0].known if all(v.known == values[0].known for v in values) else None
+        if all(v.expr is values[0].expr for v in values):
+            return Scalar(values[0].expr, known)
+        values = [Scalar(defined(v.expr), v.known) for v in values]
+        kind = values[0].type
+        for v in values[1:]:
+            joined = join(kind, v.type)
+            if joined is None:
+                return Poison(f"{name} has different types on the paths that lead here", f"Give {name} one type.")
+            kind = joined
+        kind = self.flow.widened.get(name, kind)
+        variable = Var(name, kind)
+        self.flow.taken.add(name)
+        for path, v in enumerate(values):
+            if not (isinstance(v.expr, Var) and v.expr.name == name):
+                self.moves[path].append((variable, v.expr))
+        return Scalar(variable, known)
+
+    def array(self, name: str, arrays: list[Array]) -> Value:
+        key = tuple(a.cells.uid for a in arrays)
+        first = arrays[0]
+        same = len(set(key)) == 1 and len({a.slots for a in arrays}) == 1
+        if same:
+            if key not in self.cells:
+                prefix = first.cells.prefix or name
+                merged = first.cells.copy()
+                merged.prefix = prefix
+                merged.writes = {i: max(a.cells.writes.get(i, 0) for a in arrays) for i in range(len(merged.items))}
+                for i in range(len(merged.items)):
+                    options = [Scalar(a.cells.items[i]) for a in arrays]
+                    item = self.scalar(cell_name(prefix, i), options)
+                    assert isinstance(item, Scalar)
+                    merged.items[i] = item.expr
+                self.cells[key] = merged
+                self.merged.append((merged, [a.cells for a in arrays]))
+            return replace(first, cells=self.cells[key])
+        reason = None
+        if any(_shared(path.environment, a, name) for path, a in zip(self.paths, arrays)):
+            reason = f"{name} may or may not share memory with another array here"
+            for a in arrays:
+                a.cells.frozen = reason
+        prefix = self.flow.free_prefix(name)
+        dtype: ScalarType | None = first.dtype
+        for a in arrays[1:]:
+            dtype = dtype and join(dtype, a.dtype)
+        if dtype is None:
+            return Poison(f"{name} has different types on the paths that lead here", f"Give {name} one type.")
+        cells = Cells([], dtype, prefix=prefix, frozen=reason)
+        for i in range(len(first.slots)):
+            item = self.scalar(cell_name(prefix, i), [Scalar(a.items[i]) for a in arrays])
+            assert isinstance(item, Scalar)
+            cells.items.append(item.expr)
+        return Array(cells, first.shape, tuple(range(len(cells.items))))
+
+    def finish(self) -> None:
+        for path, moves in zip(self.paths, self.moves):
+            if moves:
+                move = Assign(tuple(t for t, _ in moves), tuple(v for _, v in moves))
+                self.flow.assigning(move)
+                path.insert(move)
+        for merged, sources in self.merged:
+            merged.frozen = next((cells.frozen for cells in sources if cells.frozen), merged.frozen)
+
+
+def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], widened: dict[str, ScalarType]) -> None:
+    """Make the end of a loop's body agree with its head, or say what the head must give up.
+
+    `changes` collects names and arrays (`@uid`) that need variables of their own, `!name` for names that cannot be
+    read at the head, `~name` for arrays that may share memory there.
+    """
+    targets: list[Var] = []
+    values: list[Expr] = []
+    seen: set[int] = set()
+
+    def scalar(name: str, root: str, before: Expr, after: Expr) -> None:
+        if before is after:
+            return
+        if not (isinstance(before, Var) and before.name == name):
+            changes.add(root)
+            return
+        kind = join(before.type, after.type)
+        if kind is None:
+            changes.add(f"!{root}")
+        elif kind != before.type:
+            widened[name] = kind
+        elif not (isinstance(after, Var) and after.name == name):
+            targets.append(before)
+            values.append(after)
+
+    def array(root: str, before: Array, after: Array) -> None:
+        same = before.cells.uid == after.cells.uid and before.slots == after.slots
+        if same and before.cells.uid in seen:
+            return
+        seen.add(before.cells.uid)
+        prefix = before.cells.prefix or "?"
+        if same:
+            for i, (old, new) in enumerate(zip(before.cells.items, after.cells.items)):
+                scalar(cell_name(prefix, i), f"@{before.cells.uid}", old, new)
+            return
+        if not before.cells.prefix or len(before.cells.items) != len(before.slots):
+            changes.update((f"~{root}", root))
+            return
+        if not before.cells.frozen:
+            for other in (root, *_sharing(path.environment, after, root)):
+                if _shared(head, before, root) or other != root:
+                    changes.add(f"~{other}")
+                    changes.add(f"~{root}")
+        for slot, new in zip(before.slots, after.items):
+            scalar(cell_name(prefix, slot), root, before.cells.items[slot], new)
+
+    def compare(name: str, root: str, before: Value, after: Value) -> None:
+        if isinstance(before, Scalar) and isinstance(after, Scalar):
+            scalar(name, root, before.expr, after.expr)
+            if before.known is not None and before.known != after.known:
+                changes.add(root)
+        elif isinstance(before, Array) and isinstance(after, Array) and before.shape == after.shape:
+            array(root, before, after)
+        elif isinstance(before, Sequence_) and isinstance(after, Sequence_) and len(before.items) == len(after.items):
+            for i, (old, new) in enumerate(zip(before.items, after.items)):
+                compare(cell_name(before.prefix or name, i), root, old, new)
+        elif not (isinstance(before, Poison) or before is after or before == after):
+            changes.add(f"!{root}")
+
+    for name, before in head.items():
+        after = path.environment.get(name)
+        if after is not None:
+            compare(name, name, before, after)
+    if targets:
+        move = Assign(tuple(targets), tuple(values))
+        flow.assigning(move)
+        path.insert(move)
+
+
+def _shared(environment: Environment, array: Array, name: str) -> bool:
+    """Whether another name refers to the same memory."""
+    return bool(_sharing(environment, array, name))
+
+
+def _sharing(environment: Environment, array: Array, name: str) -> list[str]:
+    """The other names that refer to the same memory."""
+    return [
+        other
+        for other, value in environment.items()
+        if other != name and any(cells.uid == array.cells.uid for cells in cells_of(value))
+    ]

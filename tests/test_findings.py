@@ -1,0 +1,100 @@
+"""What random programs found, reduced; each gave a wrong number once."""
+
+import dual
+import numpy as np
+import pytest
+
+import srcdiff
+from srcdiff.errors import UnsupportedSyntax
+
+
+def floor_division_under_a_minus(a, b):
+    return a % b**2
+
+
+def a_sign_before_a_remainder(a, b, c):
+    return -(a % b * c) - (a // b) * c
+
+
+def scale(x: float, y: float) -> float:
+    y *= x
+    return y
+
+
+def same(x, y):
+    return x
+
+
+def a_partial_named_like_a_tangent(a, b, c):
+    for _ in range(2):
+        b += c
+    c -= -c
+    v = same(b, 0.5)
+    w = [v, b, 0.88]
+    b = scale(c, a)
+    return (a, np.linalg.norm(w) * b), b
+
+
+def a_scaled_tangent_that_is_overwritten(a, b, c):
+    c = a / b
+    b, c = (c, b)
+    v = b
+    b = 0.5 * b
+    d, b = (b, a if 1.09 < v <= 0.8 else b)
+    return d, b
+
+
+def a_tangent_that_is_a_reassigned_variable(x, c0, c1, c2, c3):
+    result = 0.0
+    for c in [c3, c2, c1, c0]:
+        result = result * x + c
+    return result
+
+
+def a_store_beside_a_conditional(a, b):
+    w = np.zeros(3)
+    for i in range(3):
+        w[i] += a if a < b else 0.76
+    return w
+
+
+RIGHT = [
+    (floor_division_under_a_minus, (2.1682, 1.8076)),
+    (floor_division_under_a_minus, (9.3, 1.8076)),
+    (a_sign_before_a_remainder, (7.7, 2.1, 1.3)),
+    (a_partial_named_like_a_tangent, (-0.2395, 1.2859, 1.8325)),
+    (a_scaled_tangent_that_is_overwritten, (0.7, 1.9, 0.4)),
+    (a_tangent_that_is_a_reassigned_variable, (0.4, 1.0, 2.0, 3.0, 4.0)),
+    (a_store_beside_a_conditional, (0.4, 0.6)),
+]
+
+
+@pytest.mark.parametrize(("function", "args"), RIGHT, ids=lambda v: getattr(v, "__name__", ""))
+def test_right(function, args):
+    space = {}
+    exec(srcdiff.emit(function, mode="value_and_jacobian"), space)
+    actual = space[f"{function.__name__}_value_and_jacobian"](*args)
+    assert dual.mismatch(actual, dual.value_and_jacobian(function, args), 1e-12) is None
+
+
+def written_in_an_inner_loop(a, b):
+    w = np.array([a, b, a])
+    v = b
+    for _, q in enumerate(w):
+        for _ in range(3):
+            v = q
+            w[-1] = a * b
+    return v
+
+
+def written_as_a_whole(a):
+    w = np.ones(3) * a
+    for q in w:
+        w -= q
+    return w
+
+
+@pytest.mark.parametrize("function", [written_in_an_inner_loop, written_as_a_whole], ids=lambda f: f.__name__)
+def test_refused(function):
+    with pytest.raises(UnsupportedSyntax, match="still has to go through"):
+        srcdiff.emit(function)
