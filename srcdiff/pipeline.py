@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import re
@@ -21,7 +22,7 @@ from .errors import IndependentOutputError, WrtError
 from .frontend.entry import Input, Lowered, lower_entry
 from .frontend.parameters import Spec, discrete_parameters, parameter_names
 from .frontend.source import Source
-from .ir.expr import Const, Expr, Load, Var, interning, key_of
+from .ir.expr import Const, Expr, Load, Var, interning, key_of, topological
 from .ir.statements import (
     Assign,
     Block,
@@ -306,6 +307,15 @@ class _Assembly:
             self.dots[name] = self.fresh(f"{name}_dot")
         return self.dots[name]
 
+    @functools.cached_property
+    def _narrow(self) -> bool:
+        """Whether a float32 is read anywhere in the function."""
+        for s in statements(self.lowered.function.body):
+            read = s.values if isinstance(s, (Assign, Return)) else s.args if isinstance(s, CallHelper) else ()
+            if any(n.type.bits == 32 for n in topological(tuple(read))):
+                return True
+        return False
+
     def layout(self) -> Layout:
         return Layout(
             self.mode,
@@ -315,6 +325,7 @@ class _Assembly:
             self.lowered.filled,
             self.returns_value,
             self.lowered.written_back,
+            self._narrow,
         )
 
     def _primal(self) -> Block:

@@ -1,5 +1,7 @@
 """What random programs found, reduced; each gave a wrong number once."""
 
+import math
+
 import dual
 import numpy as np
 import pytest
@@ -98,3 +100,40 @@ def written_as_a_whole(a):
 def test_refused(function):
     with pytest.raises(UnsupportedSyntax, match="still has to go through"):
         srcdiff.emit(function)
+
+
+def reassigned_result_of_a_helper(a, b):
+    w = pair(a, b * a)
+    v = pair(0.3, 1.5)
+    v[0] = w @ v
+    return np.dot(v, w) * np.ones(2)
+
+
+def pair(x, y):
+    return np.array([y, x + y])
+
+
+def distance_at_zero(a, b):
+    u = np.array([a, b, a])
+    v = u - a
+    return np.linalg.norm(v) * np.linalg.norm(u) + np.linalg.norm(v[::2])
+
+
+def guarded_division(a, b):
+    x = math.log(a) * b + b / a if a > 0.0 else b
+    y = (b + 1.0) / a + math.log(a) if a > 0.0 else 2.0 * b
+    return x * y, x + y
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (reassigned_result_of_a_helper, (0.7, 1.2)),
+        (distance_at_zero, (0.5, 0.5)),
+        (guarded_division, (0.0, 0.5)),
+        (guarded_division, (1.5, 0.5)),
+    ],
+    ids=lambda v: getattr(v, "__name__", ""),
+)
+def test_right_as_plain_python(function, args):
+    test_right(function, args)

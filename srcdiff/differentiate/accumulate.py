@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..analyses.liveness import reads
-from ..ir.expr import Call, Const, Expr, Load, Op, Opaque, Var, is_atom, topological
+from ..ir.expr import Call, Const, Expr, Load, Op, Opaque, Var, is_atom, may_raise, topological, unconditional
 from ..ir.statements import Assign, Block, CallHelper, Comment, Return, Statement
 from ..optimize.share import Rewriter, describe, use_counts, with_reciprocals
 from .elimination import Choice, Graph, Value, Vertex
@@ -63,8 +63,7 @@ def row_block(
     assigned = {s.target.name: s.target for s in graph.steps if isinstance(s, Value)}
     assigned |= {t.name: t for t in graph.weights if isinstance(t, Var)}
     useful = d.needs.useful[id(run[-1])]
-    varying = [n for n in graph.environment if n in useful and n in tangents]
-    graph.names = [n for n in varying if assigned[n].type.is_differentiable or tangents[n]]
+    graph.names = [n for n in graph.environment if n in useful and tangents.get(n)]
     graph.results = [graph.environment[n] for n in graph.names]
     choice = graph.cheapest()
     writer = _Block(graph, choice, labels)
@@ -86,7 +85,9 @@ class _Block:
         values = graph.wanted_values()
         self._reciprocals(values)
         call_args = [a for s in self.steps if isinstance(s, CallHelper) for a in s.args]
-        self.counts = use_counts([*self.tangent_roots, *self.values, *call_args])
+        every = [*self.tangent_roots, *self.values, *call_args]
+        self.counts = use_counts(every)
+        self.guarded = may_raise(topological(tuple(every))) - unconditional(tuple(every))
         self.final: list[tuple[Var, Expr]] = []
 
     def _reciprocals(self, values: list[Expr]) -> None:
@@ -159,8 +160,8 @@ class _Block:
     def _values(self) -> None:
         assigned: dict[str, int] = {}
         for s in self.steps:
-            if isinstance(s, Value):
-                assigned[s.target.name] = assigned.get(s.target.name, 0) + 1
+            for t in (s.target,) if isinstance(s, Value) else s.targets if isinstance(s, CallHelper) else ():
+                assigned[t.name] = assigned.get(t.name, 0) + 1
         entering = {n.name for n in topological(tuple(self.counts)) if isinstance(n, Var)} - {
             t.name for t in self.graph.weights if isinstance(t, Var)
         }
@@ -227,7 +228,7 @@ class _Block:
         for node in topological(tuple(roots)):
             if is_atom(node) or isinstance(node, (Opaque, Const)) or node in self.rewriter.names:
                 continue
-            if not node.type.is_differentiable or self.counts.get(node, 0) < 2:
+            if not node.type.is_differentiable or self.counts.get(node, 0) < 2 or node in self.guarded:
                 continue
             if isinstance(node, Op) and node.op == "neg":
                 continue

@@ -98,6 +98,8 @@ class Differentiator:
     branches: dict[int, str] = field(init=False, default_factory=dict)
     _keep: list[Statement] = field(init=False, default_factory=list)
     _bases: dict[str, str] = field(init=False, default_factory=dict)
+    _tangents: dict[str, tuple[str, int]] = field(init=False, default_factory=dict)
+    """Whose tangent a name stands for: `da_db_dc` could be that of `a` or of `a_db`."""
 
     def run(self) -> Block:
         self.body = tuple(self._isolate(self.body))
@@ -126,7 +128,7 @@ class Differentiator:
     def tangent_name(self, name: str, direction: int) -> str:
         """Leibniz names, `dtotal_dv`; a single direction is `total_dot`."""
         text = f"{name}_dot" if self.single else f"d{name}_d{self.directions[direction]}"
-        while text in self.reserved:
+        while text in self.reserved or self._tangents.setdefault(text, (name, direction)) != (name, direction):
             text += "_"
         return text
 
@@ -217,8 +219,8 @@ class Differentiator:
         # What varied before the loop and is an integer in it: its tangents become zero there.
         for name in sorted(overwritten - found.keys()):
             if tangents.get(name):
-                kind = promote(*(e.type for e in tangents[name].values()))
-                found[name] = (Var(name, kind if kind.bits else ScalarType(kind.kind, 64)), masks[name])
+                before = promote(*(e.type for e in tangents[name].values()))
+                found[name] = (Var(name, before if before.bits else ScalarType(before.kind, 64)), masks[name])
         return {name: (v, mask) for name, (v, mask) in found.items() if mask}
 
     # -- blocks -----------------------------------------------------------------------------------------------------
@@ -404,9 +406,7 @@ class Differentiator:
 
     def _protect(self, assigned: set[str], tangents: Tangents, out: list[Statement]) -> None:
         """Before tangents of `assigned` are overwritten, give those that refer to them variables of their own."""
-        doomed = {self.tangent_name(name, d) for name in assigned for d in tangents.get(name, {})}
-        if not doomed:
-            return
+        doomed = {self.tangent_name(name, d) for name in assigned for d in range(len(self.directions))}
         moves: list[tuple[Var, Expr]] = []
         for key, row in tangents.items():
             if key in assigned:

@@ -50,6 +50,8 @@ class Layout:
     filled: Mapping[str, tuple[tuple[int, ...], ScalarType]]
     returns_value: bool
     written: Mapping[str, tuple[tuple[int, ...], ScalarType]] = field(default_factory=dict)
+    narrow: bool = False
+    """Whether float32 occurs: then Numba may find other widths than the types say."""
 
     def finish(
         self, s: Return, values: Sequence[Expr], tangents: Sequence[Mapping[int, Expr]]
@@ -157,7 +159,7 @@ class Layout:
         if len(items) <= 16 and items and not mixed and dtype.bits == 64 and dtype.kind == "float":
             return f"np.array({_nested(items, shape, exprs)})"
         name = self.fresh(base)
-        self._fill(out, name, shape, dtype, items, allocate=True)
+        self._fill(out, name, shape, dtype, items, allocate=True, value=base == "value")
         return name
 
     # -- derivatives ------------------------------------------------------------------------------------------------
@@ -228,8 +230,10 @@ class Layout:
         entries: list[Expr],
         *,
         allocate: bool,
+        value: bool = False,
     ) -> None:
         """Store all entries of an array; zeros at once where there are many."""
+        exact = dtype == FLOAT64 and not value and not self.narrow
         entries = self._locals(entries, out)
         zeros = sum(is_zero(e) for e in entries)
         text = f"({shape[0]},)" if len(shape) == 1 else f"({', '.join(map(str, shape))})"
@@ -244,6 +248,8 @@ class Layout:
         stored = [(i, e) for i, e in enumerate(entries) if not (clear and is_zero(e))]
         if len(stored) > TUPLE_LIMIT:
             places, values = tuple(i for i, _ in stored), tuple(e for _, e in stored)
+            if not exact:
+                values = tuple(_exactly(e, dtype) for e in values)
             dense = len(shape) == 2 and len(stored) == len(entries)
             names = tuple(map(self.fresh, ("entries", "row", "column") if dense else ("entries", "places", "entry")))
             out.append(StoreMany(name, shape, places, values, names))
@@ -273,6 +279,11 @@ def _real(e: Expr) -> Expr:
     if e.type.is_differentiable:
         return e
     return Const(float(e.value)) if isinstance(e, Const) and not e.named else Call("cast", (e,), FLOAT64, "float")
+
+
+def _exactly(e: Expr, dtype: ScalarType) -> Expr:
+    """The same number in one type, as the items of a tuple that is indexed must be."""
+    return Call("cast", (e,), dtype, f"np.{dtype.numpy}")
 
 
 def _slot(exprs: list[Expr], e: Expr) -> str:

@@ -40,6 +40,8 @@ def function_text(name: str, parameters: Sequence[str], body: Block, doc: str = 
     """One function. Without checks nothing in it raises that did not raise in the user's, not even an unpacking."""
     writer = _Writer(checked)
     writer.block(body, 1)
+    if len(writer.lines) > 1 and writer.lines[-1] == "    return":
+        writer.lines.pop()
     lines = writer.lines or ["    pass"]
     head = [f"def {name}({', '.join(parameters)}):"]
     if doc:

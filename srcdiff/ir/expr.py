@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,6 +45,7 @@ __all__ = [
     "is_one",
     "is_zero",
     "key_of",
+    "may_raise",
     "mul",
     "neg",
     "power",
@@ -53,6 +54,7 @@ __all__ = [
     "select",
     "sub",
     "topological",
+    "unconditional",
 ]
 
 
@@ -99,7 +101,7 @@ class Const(Expr):
 
     def __new__(cls, value: Any, text: str | None = None, type: ScalarType | None = None, named: bool = False) -> Const:
         kind = type or literal_type(value)
-        spelled = text if text is not None else repr(value)
+        spelled = text if text is not None else _spelled(value)
 
         def make() -> Const:
             self = object.__new__(cls)
@@ -107,6 +109,13 @@ class Const(Expr):
             return self
 
         return _intern((Const, spelled, kind, named), make)  # type: ignore[return-value]
+
+
+def _spelled(value: Any) -> str:
+    """The literal; what has none through `math`."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "math.nan" if math.isnan(value) else "math.inf" if value > 0 else "-math.inf"
+    return repr(value)
 
 
 def literal_type(value: Any) -> ScalarType:
@@ -524,6 +533,29 @@ def topological(roots: tuple[Expr, ...]) -> list[Expr]:
             seen.add(node)
             order.append(node)
     return order
+
+
+def unconditional(roots: tuple[Expr, ...]) -> set[Expr]:
+    """What is evaluated whatever the conditional expressions below `roots` decide."""
+    found: set[Expr] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found.add(node)
+            stack.extend(node.args[:1] if isinstance(node, Select) else node.args)
+    return found
+
+
+def may_raise(nodes: Iterable[Expr]) -> set[Expr]:
+    """Of nodes in topological order, those that plain Python may refuse to evaluate: divisions, powers, calls."""
+    found: set[Expr] = set()
+    for node in nodes:
+        divides = isinstance(node, Op) and node.op in ("/", "//", "%", "**")
+        calls = isinstance(node, (Call, Helper)) and not (isinstance(node, Call) and node.function == "cast")
+        if divides or calls or any(a in found for a in node.args):
+            found.add(node)
+    return found
 
 
 def atoms(e: Expr) -> list[Expr]:

@@ -85,7 +85,7 @@ class StoreMany(Statement):
     places: tuple[int, ...]
     values: tuple[Expr, ...]
     names: tuple[str, ...]
-    """Of the tuple, and then of the row and the column where all of a matrix is stored, else of the places and a counter."""
+    """Of the tuple; then of row and column where all of a matrix is stored, else of the places and a counter."""
 
 
 @dataclass(frozen=True)

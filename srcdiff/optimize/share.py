@@ -18,7 +18,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..ir.expr import ONE, Call, Const, Expr, Helper, Load, Op, Opaque, Select, Var, is_atom, rebuild, topological
+from ..ir.expr import (
+    ONE,
+    Call,
+    Const,
+    Expr,
+    Helper,
+    Load,
+    Op,
+    Opaque,
+    Select,
+    Var,
+    is_atom,
+    may_raise,
+    rebuild,
+    topological,
+    unconditional,
+)
 
 __all__ = [
     "ALWAYS",
@@ -152,9 +168,9 @@ def with_reciprocals(roots: Sequence[Expr], kept: Sequence[Expr]) -> dict[Expr, 
     A division takes as long as several products, and its rounding differs by one ulp at most. Returns what every
     expression below `roots` becomes.
     """
-    untouched = set(topological(tuple(kept)))
-    divisors: dict[Expr, int] = {}
     nodes = topological(tuple(roots))
+    untouched = set(topological(tuple(kept))) | (set(nodes) - unconditional(tuple(roots)))
+    divisors: dict[Expr, int] = {}
     for node in nodes:
         if isinstance(node, Op) and node.op == "/" and node not in untouched and node.type.is_real:
             divisors[node.args[1]] = divisors.get(node.args[1], 0) + 1
@@ -189,17 +205,19 @@ def share(
     """
     named = named or {}
     counts = use_counts(roots)
+    nodes = topological(tuple(roots))
+    guarded = may_raise(nodes) - unconditional(tuple(roots))
     rewriter = Rewriter()
     definitions: list[tuple[Var, Expr]] = []
     weight: dict[Expr, int] = {}
-    for node in topological(tuple(roots)):
+    for node in nodes:
         weight[node] = cost(node) + sum(weight[a] for a in node.args)
-        if is_atom(node) or isinstance(node, Opaque) or not node.type.is_differentiable:
+        if is_atom(node) or isinstance(node, Opaque) or not node.type.is_differentiable or node in guarded:
             continue
         if counts[node] > 1 and threshold > ALWAYS and _is_scaled(node) and weight[node] >= threshold:
             counts[node.args[1]] += counts[node] - 1
             node = node.args[1]
-            if node in rewriter.names or is_atom(node):
+            if node in rewriter.names or is_atom(node) or node in guarded:
                 continue
         worth = weight[node] * (counts[node] - 1) >= threshold and counts[node] > 1
         if weight[node] and (worth or node in named):

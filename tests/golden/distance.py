@@ -20,13 +20,12 @@ def distance_jacobian(p, q):
     component_2 = p[1] - q[1]
     component_3 = p[2] - q[2]
     norm_component = math.sqrt(component * component + component_2 * component_2 + component_3 * component_3)
-    term = 1.0 / norm_component
     jac = np.empty(3)
-    jac[0] = component * term if norm_component != 0.0 else 0.0
-    jac[1] = component_2 * term if norm_component != 0.0 else 0.0
-    jac[2] = component_3 * term if norm_component != 0.0 else 0.0
+    jac[0] = component / norm_component if norm_component != 0.0 else 0.0
+    jac[1] = component_2 / norm_component if norm_component != 0.0 else 0.0
+    jac[2] = component_3 / norm_component if norm_component != 0.0 else 0.0
     jac_2 = np.empty(3)
-    jac_2[0] = -component * term if norm_component != 0.0 else -0.0
-    jac_2[1] = -component_2 * term if norm_component != 0.0 else -0.0
-    jac_2[2] = -component_3 * term if norm_component != 0.0 else -0.0
+    jac_2[0] = -component / norm_component if norm_component != 0.0 else -0.0
+    jac_2[1] = -component_2 / norm_component if norm_component != 0.0 else -0.0
+    jac_2[2] = -component_3 / norm_component if norm_component != 0.0 else -0.0
     return (jac, jac_2)

@@ -25,4 +25,3 @@ def robertson_jacobian_into(out, t, y, k1, k2, k3):
     out[2, 0] = 0.0
     out[2, 1] = 2.0 * k2 * b
     out[2, 2] = 0.0
-    return
