@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
 import math
@@ -18,7 +19,7 @@ from .differentiate.helpers import HelperDerivatives
 from .differentiate.results import Layout
 from .emitter.header import header
 from .emitter.module import function_text, module_text
-from .errors import IndependentOutputError, WrtError
+from .errors import IndependentOutputError, UnsupportedSyntax, WrtError
 from .frontend.entry import Input, Lowered, lower_entry
 from .frontend.parameters import Spec, discrete_parameters, parameter_names
 from .frontend.source import Source
@@ -46,6 +47,9 @@ from .rules.support import SUPPORT, needed
 __all__ = ["MODES", "Module", "build", "choose_inputs"]
 
 MODES = ("jacobian", "value_and_jacobian", "matrix", "into", "jvp", "primal")
+_USED = frozenset({"np", "math", "cmath", *dir(builtins)})
+"""What emitted code may need under its usual name."""
+
 _SUFFIX = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}
 
 
@@ -188,6 +192,8 @@ class _Assembly:
         self.wrt = list(wrt)
         self.program = lowered.program
         self.taken = set(lowered.names) | self.program.globals | set(SUPPORT)
+        own = {"jvp": ("primals", "tangents"), "into": ("out",)}.get(mode, ())
+        self.own = {name: self.fresh(name) for name in own}
         self.inputs: list[Input] = [lowered.inputs[name] for name in wrt]
         self.labels = self._labels()
         self.input_structure: Structure | Leaf = (
@@ -260,6 +266,7 @@ class _Assembly:
         body, differentiator = self.body, self.differentiator
         assert body is not None
         functions = [*self.derivatives.texts(body), function_text(name, self._parameters(), body, checked=self.checked)]
+        self._check_names(functions)
         branches = differentiator.branches if differentiator is not None else {}
         for derivative in self.derivatives.made.values():
             branches = {**branches, **derivative.branches}
@@ -273,26 +280,41 @@ class _Assembly:
         )
         return Module(text, name, tuple(self._parameters()), dict(program.objects), dict(branches))
 
+    def _check_names(self, functions: Sequence[str]) -> None:
+        """The user's variables must not hide what the text uses: a module, or a builtin."""
+        bound = {_bare(p) for p in self.lowered.parameters}
+        for s in statements(self.lowered.function.body):
+            bound |= {t.name for t in (s.targets if isinstance(s, (Assign, CallHelper)) else ())}
+        for name in sorted(bound & _USED):
+            if any(re.search(rf"(?<![\w.]){name}[.(]", text) for text in functions):
+                source = self.lowered.source
+                raise UnsupportedSyntax(
+                    f"a variable named {name} hides what the emitted code needs under this name",
+                    hint=f"Rename {name}.",
+                    location=source.location(getattr(source.node, "name", source.node)),
+                )
+
     def _parameters(self) -> list[str]:
         if self.mode == "jvp":
-            return ["primals", "tangents"]
-        return ["out", *self.lowered.parameters] if self.mode == "into" else list(self.lowered.parameters)
+            return [self.own["primals"], self.own["tangents"]]
+        own = [self.own["out"]] if self.mode == "into" else []
+        return [*own, *self.lowered.parameters]
 
     def _prologue(self) -> Block:
         """Checks of shapes; for a JVP, the arguments unpacked."""
         lines: list[Statement] = []
         if self.mode == "jvp":
             names = [_bare(p) for p in self.lowered.parameters]
-            lines.append(Line(f"{', '.join(names)}{',' if len(names) == 1 else ''} = primals"))
+            lines.append(Line(f"{', '.join(names)}{',' if len(names) == 1 else ''} = {self.own['primals']}"))
             dots = [self._dot(i.name) for i in self.inputs]
             comma = "," if len(dots) == 1 and not self.single else ""
-            lines.append(Line(f"{', '.join(dots)}{comma} = tangents"))
+            lines.append(Line(f"{', '.join(dots)}{comma} = {self.own['tangents']}"))
         guards = list(self.lowered.guards)
         if self.mode == "jvp":
             guards += [(self._dot(n), shape) for n, shape in self.lowered.guards if n in self.wrt]
         if self.mode == "into":
             rows = sum(math.prod(leaf.shape) for leaf in leaves(self.outputs))
-            guards.insert(0, ("out", (rows, len(self.labels))))
+            guards.insert(0, (self.own["out"], (rows, len(self.labels))))
         for name, shape in guards if self.checked else ():
             if len(shape) == 1:
                 test, words = f"len({name}) != {shape[0]}", f"{shape[0]} element{'s' * (shape[0] != 1)}"
@@ -326,6 +348,7 @@ class _Assembly:
             self.returns_value,
             self.lowered.written_back,
             self._narrow,
+            self.own.get("out", "out"),
         )
 
     def _primal(self) -> Block:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..ir.expr import Expr, Load, Opaque, Var, topological
+from ..ir.expr import Expr, Load, Opaque, Var, is_step, topological
 from ..ir.statements import (
     Assert,
     Assign,
@@ -79,7 +79,7 @@ def needs(body: Block) -> Needs:
 
 
 def deciding(body: Block) -> Names:
-    """Variables whose values decide branches, trip counts or assertions, directly or through others."""
+    """Variables whose values decide branches, trip counts, steps or assertions, directly or through others."""
     found: set[str] = set()
     assigns: list[tuple[set[str], set[str]]] = []
     for s in statements(body):
@@ -87,7 +87,9 @@ def deciding(body: Block) -> Names:
             found |= reads(s.test)
         elif isinstance(s, For):
             found |= reads(*s.bounds)
-        elif isinstance(s, Assign):
+        for e in s.values if isinstance(s, (Assign, Return)) else s.args if isinstance(s, CallHelper) else ():
+            found |= reads(*(a for node in topological((e,)) if is_step(node) for a in node.args))
+        if isinstance(s, Assign):
             assigns.extend(({t.name}, reads(v)) for t, v in zip(s.targets, s.values))
         elif isinstance(s, CallHelper):
             assigns.append(({t.name for t in s.targets}, reads(*s.args)))

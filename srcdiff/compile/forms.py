@@ -10,7 +10,7 @@ from typing import Any
 import numba
 
 from ..errors import ArgumentError, WrtError
-from ..frontend.parameters import ConstantSpec, ScalarSpec, Spec, TupleSpec, parameter_names
+from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec, parameter_names
 from ..frontend.source import Source, find_source
 from ..pipeline import Module, build, choose_inputs
 from .cpu import GeneratedDispatcher, make_stub, spec_of
@@ -32,6 +32,8 @@ class _Emitter:
         if self.mode == "jvp":
             specs = self._primals(specs)
         else:
+            if self.mode == "into":
+                _check_out(next(iter(specs.values())))
             specs = {name: specs[name] for name in self.names}
         for name in self.wrt:
             if self.mode != "primal":
@@ -62,6 +64,15 @@ class _Emitter:
                 hint="Tangents follow wrt.",
             )
         return dict(zip(self.names, primals.items))
+
+
+def _check_out(spec: Spec) -> None:
+    """Derivatives are not rounded to integers."""
+    if not isinstance(spec, ArraySpec) or spec.ndim != 2 or not spec.dtype.is_differentiable:
+        raise ArgumentError(
+            "into fills a matrix of floats, with a row an output and a column an input",
+            hint="Pass an array such as np.empty((m, n)).",
+        )
 
 
 def _check_input(name: str, spec: Spec, strict: bool) -> None:
@@ -127,7 +138,10 @@ def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
 def _stub(source: Source, name: str, mode: str, names: Sequence[str]) -> FunctionType:
     if mode == "jvp":
         return make_stub(_jvp_signature, name, ["primals", "tangents"])
-    return make_stub(source.function, name, list(names), ("out",) if mode == "into" else ())
+    out = "out"
+    while out in names:
+        out += "_"
+    return make_stub(source.function, name, list(names), (out,) if mode == "into" else ())
 
 
 def _jvp_signature(primals: Any, tangents: Any) -> Any:

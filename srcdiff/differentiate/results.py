@@ -52,6 +52,8 @@ class Layout:
     written: Mapping[str, tuple[tuple[int, ...], ScalarType]] = field(default_factory=dict)
     narrow: bool = False
     """Whether float32 occurs: then Numba may find other widths than the types say."""
+    out: str = "out"
+    """The array that `into` fills."""
 
     def finish(
         self, s: Return, values: Sequence[Expr], tangents: Sequence[Mapping[int, Expr]]
@@ -67,7 +69,6 @@ class Layout:
                 for i in range(math.prod(shape)):
                     _store(stores, name, index_of(i, shape), values[start + offset + i])
         out.extend(self._before_overwritten(stores, outputs, rows))
-        out.extend(stores)
         tail: list[str] = []
         exprs: list[Expr] = []
         if self.mode in ("value_and_jacobian", "jvp", "primal"):
@@ -77,7 +78,7 @@ class Layout:
         elif self.mode == "jvp":
             tail.append(self._tangent(rows, exprs, out))
         elif self.mode in ("matrix", "into"):
-            name = "out"
+            name = self.out
             if self.mode == "matrix":
                 name = self.fresh("out")
             shape = (total, sum(leaf_sizes(self.inputs)))
@@ -85,6 +86,7 @@ class Layout:
             entries = [rows[i].get(j, ZERO) for i in range(total) for j in range(shape[1])]
             self._fill(out, name, shape, dtype, entries, allocate=self.mode == "matrix")
             tail = [name] if self.mode == "matrix" else []
+        out.extend(stores)
         out.append(Return(tuple(exprs), tail=", ".join(tail), origin=s.origin if self.mode == "primal" else None))
         return out
 

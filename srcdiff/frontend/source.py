@@ -14,7 +14,7 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srcdiff.errors import Location
 
@@ -86,7 +86,8 @@ class Source:
                 return self.function.__closure__[free.index(name)].cell_contents
             except ValueError:
                 raise KeyError(name) from None
-        for names in (self.function.__globals__, self.function.__builtins__):  # type: ignore[attr-defined]
+        function: Any = self.function
+        for names in (function.__globals__, function.__builtins__):
             if name in names:
                 return names[name]
         raise KeyError(name)

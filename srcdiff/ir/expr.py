@@ -43,6 +43,7 @@ __all__ = [
     "interning",
     "is_atom",
     "is_one",
+    "is_step",
     "is_zero",
     "key_of",
     "may_raise",
@@ -335,6 +336,8 @@ def children(e: Expr) -> tuple[Expr, ...]:
 
 
 def neg(a: Expr) -> Expr:
+    if is_zero(a):
+        return ZERO
     value = _plain(a)
     if value is not None:
         return _number(-value)
@@ -556,6 +559,18 @@ def may_raise(nodes: Iterable[Expr]) -> set[Expr]:
         if divides or calls or any(a in found for a in node.args):
             found.add(node)
     return found
+
+
+_STEPS = frozenset({"floor", "ceil", "trunc", "rint", "around", "sign", "spacing", "floor_divide"})
+
+
+def is_step(node: Expr) -> bool:
+    """Whether the last bit of an argument may change the result altogether: comparisons, rounding, remainders."""
+    if isinstance(node, (Const, Var, Load)):
+        return False
+    if isinstance(node, Op) and node.op in ("//", "%"):
+        return True
+    return not node.type.is_differentiable or (isinstance(node, Call) and node.function in _STEPS)
 
 
 def atoms(e: Expr) -> list[Expr]:

@@ -30,6 +30,7 @@ from ..ir.expr import (
     Select,
     Var,
     is_atom,
+    is_step,
     may_raise,
     rebuild,
     topological,
@@ -163,13 +164,14 @@ class Rewriter:
 
 
 def with_reciprocals(roots: Sequence[Expr], kept: Sequence[Expr]) -> dict[Expr, Expr]:
-    """Several divisions by the same become one reciprocal and products; what is in `kept` divides as the user wrote.
+    """Several divisions by the same become one reciprocal and products.
 
-    A division takes as long as several products, and its rounding differs by one ulp at most. Returns what every
-    expression below `roots` becomes.
+    What is in `kept`, or decides a comparison or rounding, divides as the user wrote. A division takes as long as
+    several products, and its rounding differs by one ulp at most. Returns what every expression below `roots` becomes.
     """
     nodes = topological(tuple(roots))
-    untouched = set(topological(tuple(kept))) | (set(nodes) - unconditional(tuple(roots)))
+    decided = [a for node in nodes if is_step(node) for a in node.args]
+    untouched = set(topological((*kept, *decided))) | (set(nodes) - unconditional(tuple(roots)))
     divisors: dict[Expr, int] = {}
     for node in nodes:
         if isinstance(node, Op) and node.op == "/" and node not in untouched and node.type.is_real:

@@ -25,7 +25,7 @@ def distance_jacobian(p, q):
     jac[1] = component_2 / norm_component if norm_component != 0.0 else 0.0
     jac[2] = component_3 / norm_component if norm_component != 0.0 else 0.0
     jac_2 = np.empty(3)
-    jac_2[0] = -component / norm_component if norm_component != 0.0 else -0.0
-    jac_2[1] = -component_2 / norm_component if norm_component != 0.0 else -0.0
-    jac_2[2] = -component_3 / norm_component if norm_component != 0.0 else -0.0
+    jac_2[0] = -component / norm_component if norm_component != 0.0 else 0.0
+    jac_2[1] = -component_2 / norm_component if norm_component != 0.0 else 0.0
+    jac_2[2] = -component_3 / norm_component if norm_component != 0.0 else 0.0
     return (jac, jac_2)

@@ -23,12 +23,12 @@ def lotka_volterra_jacobian(t, y, dy):
     ddy_1_dy1 = y[0] - 3.0
     # L39: dy[1] = y[0] * y[1] - 3.0 * y[1]
     dy_1 = y[0] * y[1] - 3.0 * y[1]
-    dy[0] = dy_0
-    dy[1] = dy_1
     y_0, y_1 = y[0], y[1]
     jac = np.empty((2, 2))
     jac[0, 0] = ddy_0_dy0
     jac[0, 1] = -y_0
     jac[1, 0] = y_1
     jac[1, 1] = ddy_1_dy1
+    dy[0] = dy_0
+    dy[1] = dy_1
     return jac
