@@ -96,7 +96,21 @@ def written_as_a_whole(a):
     return w
 
 
-@pytest.mark.parametrize("function", [written_in_an_inner_loop, written_as_a_whole], ids=lambda f: f.__name__)
+def written_before_a_break(a):
+    w = np.ones(3) * a
+    for q in w:
+        k = 0
+        while True:
+            if k >= 3:
+                break
+            k += 1
+            w -= q * q
+    return w
+
+
+@pytest.mark.parametrize(
+    "function", [written_in_an_inner_loop, written_as_a_whole, written_before_a_break], ids=lambda f: f.__name__
+)
 def test_refused(function):
     with pytest.raises(UnsupportedSyntax, match="still has to go through"):
         srcdiff.emit(function)

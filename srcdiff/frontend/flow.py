@@ -307,7 +307,9 @@ class Flow:
         if changes or widened:
             raise _Unsettled(changes, widened)
         self.environment = head
-        count_writes(head, [path.environment for path in ends])
+        after = [path.environment for path in (*ends, *loop.breaks)]
+        for environment in (head, *(path.environment for path in loop.breaks)):
+            count_writes(environment, after)
         return block, loop, [path.environment for path in ends]
 
     def _canonicalize(self, names: set[str]) -> None:
