@@ -440,20 +440,11 @@ def module_level(x):
 
 def test_copies_are_independent_objects_that_work():
     for duplicate in (copy.copy, copy.deepcopy):
-        try:
-            twin = duplicate(module_level)
-        except TypeError:
-            pytest.skip(f"{duplicate.__name__} of a differentiable is not supported")
-        assert twin.jacobian(3.0) == 6.0
+        assert duplicate(module_level).jacobian(3.0) == 6.0
 
 
-def test_pickling_works_or_says_why():
-    try:
-        text = pickle.dumps(module_level)
-    except (TypeError, AttributeError, pickle.PicklingError) as error:
-        assert str(error)  # no silent loss
-    else:
-        assert pickle.loads(text).jacobian(3.0) == 6.0
+def test_pickling_a_function_of_a_module_gives_the_same_object():
+    assert pickle.loads(pickle.dumps(module_level)) is module_level
 
 
 # In compiled code
