@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .analyses.activity import activity, callees, has_arrays, uses_arrays
 from .analyses.operations import path_operations
 from .differentiate.accumulate import accumulate
+from .differentiate.chunks import Chunks
 from .differentiate.forward import Differentiator, Tangents
 from .differentiate.helpers import HelperDerivatives
 from .differentiate.results import Layout
@@ -36,12 +38,14 @@ from .ir.statements import (
     Statement,
     Structure,
     While,
+    count_of,
     leaves,
     statements,
 )
 from .ir.verify import verify
 from .optimize.dead import remove_dead
 from .optimize.inline import inline_calls, size
+from .rules.array_support import ARRAY_SUPPORT
 from .rules.support import SUPPORT, needed
 
 __all__ = ["MODES", "Module", "build", "choose_inputs"]
@@ -121,14 +125,20 @@ def build(
     strict: bool = False,
     assumed: Sequence[str] = (),
     checked: bool = True,
+    chunk: int | None = None,
 ) -> Module:
-    """Source text of one mode for given argument types; `checked` puts in the checks of shapes."""
+    """Source text of one mode for given argument types; `checked` puts in the checks of shapes.
+
+    `chunk` is the number of directions that an array program carries at once.
+    """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
     with interning():
         inputs, single = choose_inputs(source, wrt, of)
         lowered = lower_entry(source, specs, inputs, of, shapes or {}, promote=mode != "primal")
         verify(lowered.function.body)
+        if needs_chunks(lowered, inputs):
+            return _ArrayAssembly(lowered, inputs, single, mode, strict, assumed, chunk).module()
 
         def assemble(variant: Lowered) -> _Assembly:
             return _Assembly(variant, inputs, single, mode, strict, assumed, checked)
@@ -147,7 +157,8 @@ def _best(lowered: Lowered, assemble: Callable[[Lowered], _Assembly]) -> _Assemb
     """The function as it is written, or with calls written out where that saves operations."""
     plain = assemble(lowered)
     body = lowered.function.body
-    if plain.mode in ("primal", "jvp") or len(plain.labels) < 2 or size(body) > 200:
+    few = plain.mode in ("primal", "jvp") or len(plain.labels) < 2
+    if few or size(body) > 200 or lowered.program.dynamic:
         return plain
     names = set(lowered.program.globals)
     plain.differentiate()
@@ -169,6 +180,150 @@ def _best(lowered: Lowered, assemble: Callable[[Lowered], _Assembly]) -> _Assemb
     variant = assemble(changed)
     variant.differentiate()
     return variant if variant.operations <= WORTH * plain.operations else plain
+
+
+def needs_chunks(lowered: Lowered, inputs: Sequence[str]) -> bool:
+    """Whether arrays of run-time lengths vary: the function is differentiated in chunks of directions."""
+    dynamic = [leaf for leaf in leaves(lowered.result) if None in leaf.shape]
+    if dynamic or lowered.filled_arrays:
+        return True
+    body = lowered.function.body
+    if not uses_arrays(body) and not any(map(has_arrays, callees(body))):
+        return False
+    scalars, arrays, atoms = input_names([lowered.inputs[name] for name in inputs])
+    found = activity(body, scalars, arrays, atoms)
+    if found.arrays:
+        return True
+    for s in statements(body):
+        if isinstance(s, CallHelper) and has_arrays(s.helper) and found.reads(*s.args):
+            return True
+    return False
+
+
+def input_names(inputs: Sequence[Input]) -> tuple[list[str], list[str], list[str]]:
+    """Names of the numbers and arrays among the inputs, and texts of the elements."""
+    scalars: list[str] = []
+    arrays: list[str] = []
+    atoms: list[str] = []
+    for one in inputs:
+        for atom in one.atoms:
+            if isinstance(atom, Var) and atom.type.kind == "array":
+                arrays.append(atom.name)
+            elif isinstance(atom, Var):
+                scalars.append(atom.name)
+            else:
+                atoms.append(key_of(atom))
+    return scalars, arrays, atoms
+
+
+class _ArrayAssembly:
+    """From a lowered function with arrays of run-time lengths to the text of a module."""
+
+    def __init__(
+        self, lowered: Lowered, wrt: Sequence[str], single: bool, mode: str, strict: bool, assumed: Sequence[str],
+        chunk: int | None,
+    ):  # fmt: skip
+        self.lowered = lowered
+        self.mode = mode
+        self.assumed = assumed
+        self.single = single
+        self.program = lowered.program
+        self.inputs = [lowered.inputs[name] for name in wrt]
+        self.taken = set(lowered.names) | self.program.globals | set(SUPPORT) | set(ARRAY_SUPPORT)
+        own = {"jvp": ("primals", "tangents"), "into": ("out",)}.get(mode, ())
+        self.own = {name: self.fresh(name) for name in own}
+        filled = list(lowered.filled_arrays.values())
+        self.returns_value = not filled
+        if filled and lowered.result != Structure((), "None"):
+            raise WrtError(
+                f"{lowered.source.name} returns a value and fills an argument",
+                hint="of= is for functions that return nothing.",
+            )
+        self.outputs: Structure | Leaf = (
+            lowered.result if not filled else filled[0] if len(filled) == 1 else Structure(tuple(filled))
+        )
+        structure = self.inputs[0].structure if single else Structure(tuple(i.structure for i in self.inputs))
+        if strict and mode not in ("jvp", "primal"):
+            self._check_independence()
+        self.chunks = Chunks(
+            lowered, self.inputs, structure, self.outputs, self.returns_value, mode, self.fresh, self.own, single, chunk
+        )
+
+    def fresh(self, base: str) -> str:
+        name, number = base, 2
+        while name in self.taken or name in self.program.globals:
+            name, number = f"{base}_{number}", number + 1
+        self.taken.add(name)
+        return name
+
+    def module(self) -> Module:
+        made, entry = self.chunks.build()
+        body = tuple(s for _, _, block, _ in made for s in block)
+        functions = self.chunks.texts(body)
+        functions += [function_text(name, parameters, block, doc) for name, parameters, block, doc in made]
+        branches = dict(self.chunks.branches)
+        for derivative in self.chunks.pushforwards.made.values():
+            branches.update(derivative.branches)
+        text = module_text(
+            header(self, None, branches),
+            functions,
+            self.program.imports,
+            self.program.constants,
+            {key: _definition(key, value) for key, value in self.program.objects.items()},
+            [inspect.getsource(f).rstrip() + "\n" for f in _support_functions(functions)],
+        )
+        return Module(text, entry, tuple(made[-1][1]), dict(self.program.objects), branches)
+
+    def varying(self) -> list[str]:
+        """The user's variables that depend on the inputs."""
+        body = self.lowered.function.body
+        found = activity(body, *input_names(self.inputs))
+        names: dict[str, None] = {}
+        for s in statements(body):
+            targets = getattr(s, "targets", ()) or ((s.target,) if hasattr(s, "target") else ())
+            for t in targets:
+                if isinstance(t, Var) and t.name in self.lowered.user_names and found.atom(t):
+                    names[t.name] = None
+        return [*names][:12] + (["..."] if len(names) > 12 else [])
+
+    def directions(self) -> str:
+        """How the directions are laid out, and why."""
+        if self.chunks.width is None:
+            return "one: tangents have the shapes of their values"
+        open_ = [i.name for i in self.inputs if any(None in leaf.shape for leaf in leaves(i.structure))]
+        if open_:
+            why = f"the length of {', '.join(open_)} is known at run time"
+            return f"{self.chunks.width} at once, chunk by chunk: {why}"
+        return f"{self.chunks.width} at once"
+
+    def _check_independence(self) -> None:
+        """strict: every output depends on every input."""
+        body = self.lowered.function.body
+        for one in self.inputs:
+            found = activity(body, *input_names([one]))
+            seen: set[int] = set()
+            for s in statements(body):
+                if isinstance(s, Return):
+                    seen |= {i for i, e in enumerate(s.values) if found.reads(e)}
+            position = 0
+            for number, leaf in enumerate(leaves(self.outputs)):
+                places = range(position, position + count_of(leaf))
+                position += count_of(leaf)
+                filled = list(self.lowered.filled_arrays)
+                varies = filled[number] in found.arrays if filled else any(i in seen for i in places)
+                if not varies:
+                    raise IndependentOutputError(
+                        f"output {number} of {self.lowered.source.name} cannot depend on {one.name}",
+                        hint="Leave strict=True out to get zeros there.",
+                    )
+
+
+def _support_functions(functions: Sequence[str]) -> list[Any]:
+    """Functions of the rule tables' own that the text calls, each after what it calls."""
+    names = _support(functions)
+    used = set(re.findall(r"(?<![\w.])[^\W\d]\w*(?=\()", "\n".join(functions)))
+    arrays = needed((name for name in ARRAY_SUPPORT if name in used), ARRAY_SUPPORT)
+    return [*(SUPPORT[n] for n in needed(names)), *(ARRAY_SUPPORT[n] for n in arrays)]
 
 
 class _Assembly:

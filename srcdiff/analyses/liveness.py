@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from ..ir.expr import Expr, Load, Opaque, Var, is_step, topological
 from ..ir.statements import (
+    Allocate,
+    ArrayCall,
     Assert,
     Assign,
     Block,
@@ -18,10 +20,12 @@ from ..ir.statements import (
     For,
     If,
     Raise,
+    Rebind,
     Return,
     Statement,
     Store,
     While,
+    expressions_of,
     statements,
 )
 
@@ -127,8 +131,8 @@ def _statement(s: Statement, after: _State, breaks: _State, continues: _State, r
         return _State()
     if isinstance(s, Assert):
         return after.reading(s.test)
-    if isinstance(s, Store):
-        return after.reading(s.value, *(i for i in s.index if isinstance(i, Expr)))
+    if isinstance(s, (Allocate, ArrayCall, Rebind, Store)):
+        return after.reading(*expressions_of(s))
     if isinstance(s, Break):
         return breaks
     if isinstance(s, Continue):

@@ -27,7 +27,6 @@ from ..ir.expr import (
     Var,
     add,
     atoms,
-    div,
     is_atom,
     is_zero,
     key_of,
@@ -53,6 +52,7 @@ from ..ir.statements import (
 )
 from ..ir.types import ScalarType, promote
 from ..optimize.share import CHEAP, share, with_reciprocals
+from .isolate import isolate, not_multiplicative_tangent
 from .partials import NOT_MULTIPLICATIVE, partials
 from .rows import RowLoop, wants_rows
 
@@ -60,9 +60,6 @@ __all__ = ["Differentiator", "Tangents"]
 
 Tangents = dict[str, dict[int, Expr]]
 """For each variable or element (by its text), its tangent in each direction in which it is not structurally zero."""
-
-SELECTING = frozenset({"maximum", "minimum", "fmax", "fmin", "max", "min"})
-"""Functions whose partials are conditionals: nested, each stands in a statement of its own."""
 
 Finish = Callable[[Return, Sequence[Expr], Sequence[dict[int, Expr]]], list[Statement]]
 
@@ -102,7 +99,7 @@ class Differentiator:
     """Whose tangent a name stands for: `da_db_dc` could be that of `a` or of `a_db`."""
 
     def run(self) -> Block:
-        self.body = tuple(self._isolate(self.body))
+        self.body = tuple(isolate(self.body, self.fresh))
         self.needs = needs(self.body)
         entering: set[str] = set()
         for s in statements(self.body):
@@ -137,44 +134,6 @@ class Differentiator:
         name = self.tangent_name(variable.name, direction)
         self.taken.add(name)
         return Var(name, kind)
-
-    # -- preparation ------------------------------------------------------------------------------------------------
-
-    def _isolate(self, block: Block) -> list[Statement]:
-        """Give every function that is not multiplicative, and every call of a helper, a statement of its own."""
-        out: list[Statement] = []
-        for s in block:
-            if isinstance(s, (Assign, Return)):
-                alone = isinstance(s, Assign) and len(s.values) == 1
-                out.append(replace(s, values=tuple(self._hoist(v, out, alone) for v in s.values)))
-            elif isinstance(s, (If, For, While)):
-                out.append(replace(s, body=tuple(self._isolate(s.body)), orelse=tuple(self._isolate(s.orelse))))
-            else:
-                out.append(s)
-        return out
-
-    def _hoist(self, e: Expr, out: list[Statement], alone: bool) -> Expr:
-        nodes = [n for n in topological((e,)) if isinstance(n, Call)]
-        nested = {a for n in nodes if n.function in SELECTING for a in topological(n.args)}
-        apart = {n for n in nodes if n.function in NOT_MULTIPLICATIVE or (n.function in SELECTING and n in nested)}
-        if not apart:
-            return e
-        done: dict[Expr, Expr] = {}
-        for node in topological((e,)):
-            fresh = rebuild(node, tuple(done[a] for a in node.args))
-            if node in apart and isinstance(fresh, Call):
-                argument = fresh.args[0]
-                if fresh.function in NOT_MULTIPLICATIVE and not is_atom(argument):
-                    inner = Var(self.fresh("z"), argument.type)
-                    out.append(Assign((inner,), (argument,)))
-                    fresh = Call(fresh.function, (inner,), fresh.type, fresh.spelling)
-                if not (alone and node is e):
-                    name = "abs" if fresh.function == "cabs" else fresh.function
-                    variable = Var(self.fresh(f"{name}_{getattr(argument, 'name', 'value')}"), fresh.type)
-                    out.append(Assign((variable,), (fresh,)))
-                    fresh = variable
-            done[node] = fresh
-        return done[e]
 
     # -- activity ---------------------------------------------------------------------------------------------------
 
@@ -308,26 +267,7 @@ class Differentiator:
                 f"{name} of a value that depends on a complex input has no complex derivative",
                 hint="Complex inputs take holomorphic functions; pass the real and imaginary parts as two floats.",
             )
-        z = value.args[0]
-        kind = value.type
-
-        def part(name: str, e: Expr) -> Expr:
-            if isinstance(e, Const):
-                return Const(getattr(complex(e.value), name))
-            return Call(name, (e,), ScalarType("float", kind.bits), name) if e.type.kind == "complex" else (
-                e if name == "real" else ZERO
-            )
-
-        def one(t: Expr) -> Expr:
-            if value.function in ("real", "imag"):
-                return part(value.function, t)
-            if value.function == "conj":
-                return Call("conj", (t,), kind, value.spelling) if t.type.kind == "complex" else t
-            length = Call("cabs", (z,), kind, value.spelling)
-            products = add(mul(part("real", z), part("real", t)), mul(part("imag", z), part("imag", t)))
-            return div(products, length)
-
-        result = {d: one(t) for d, t in row.items()}
+        result = {d: not_multiplicative_tangent(value, t) for d, t in row.items()}
         return {d: t for d, t in result.items() if not is_zero(t)}
 
     def _assign(self, s: Assign | CallHelper, tangents: Tangents, out: list[Statement]) -> None:

@@ -114,7 +114,8 @@ class HelperDerivatives:
         visit(body)
         texts = []
         for callee in order:
-            parameters = callee.parameters if isinstance(callee, HelperReference) else callee.reference.parameters
+            own = isinstance(callee, HelperReference) or hasattr(callee, "signature")
+            parameters = callee.parameters if own else callee.reference.parameters
             primal = isinstance(callee, HelperReference)
             code = remove_dead(callee.function.body) if primal else callee.body
             texts.append(function_text(callee.name, parameters, code, _doc(callee)))
@@ -135,6 +136,8 @@ def _doc(callee: Any) -> str:
         return f"{callee.name} ({origin.text}:{origin.line})." if origin else ""
     parameters = callee.reference.parameters
     origin = callee.reference.function.origin
+    if hasattr(callee, "signature"):
+        return f"{callee.reference.name} ({origin.text}:{origin.line}) with tangents."
     count = len(callee.reference.result_types(callee.reference.result))
     shown = ", ".join(dict.fromkeys(parameters[a] for _, a, _ in callee.entries))
     values = f"{count} value{'s' * (count != 1)}"

@@ -32,7 +32,7 @@ def header(assembly: Any, differentiator: Any, branches: Mapping[int, str]) -> s
     if assembly.mode != "primal":
         fixed = f"; constant {', '.join(constants)}" if constants else ""
         rows.append(("forward mode", f"inputs {', '.join(inputs)}{fixed}"))
-        varying = _varying(lowered, differentiator)
+        varying = assembly.varying() if differentiator is None else _varying(lowered, differentiator)
         if varying:
             rows.append(("varying", ", ".join(varying)))
     rows.append(("returns", _returns(assembly)))
@@ -45,6 +45,8 @@ def header(assembly: Any, differentiator: Any, branches: Mapping[int, str]) -> s
         rows.append(("order", "blocks accumulated: values, then partials, then the chain rule"))
     if differentiator is not None and "rows" in differentiator.forms:
         rows.append(("directions", "in rows through loops: one loop over all of them a block"))
+    if differentiator is None and assembly.mode != "primal":
+        rows.append(("directions", assembly.directions()))
     if assembly.assumed:
         rows.append(("assumed", f"{', '.join(assembly.assumed)}: float64, or as given by default"))
     lines += [f"{label:<14} {text}" for label, text in rows]
@@ -85,15 +87,17 @@ def _returns(assembly: Any) -> str:
     wrt = ", ".join(f"d/d{n}" for n in inputs)
     if not assembly.single:
         wrt = f"({wrt}{',' if len(inputs) == 1 else ''})"
-    rows = sum(_count(leaf) for leaf in leaves(assembly.outputs))
     if mode == "primal":
         return value
     if mode == "jvp":
         return f"({value}, its tangent)"
+    shape = "m x n"
+    if all(None not in leaf.shape for leaf in leaves(assembly.outputs)) and hasattr(assembly, "labels"):
+        shape = f"{sum(_count(leaf) for leaf in leaves(assembly.outputs))} x {len(assembly.labels)}"
     if mode == "matrix":
-        return f"the matrix {rows} x {len(assembly.labels)}: outputs by inputs"
+        return f"the matrix {shape}: outputs by inputs"
     if mode == "into":
-        return f"nothing; fills out, {rows} x {len(assembly.labels)}: outputs by inputs"
+        return f"nothing; fills out, {shape}: outputs by inputs"
     structure = wrt if isinstance(assembly.outputs, Leaf) else f"for each result {wrt}"
     return f"{value}, {structure}" if mode == "value_and_jacobian" else structure
 
@@ -101,11 +105,13 @@ def _returns(assembly: Any) -> str:
 def _count(leaf: Leaf) -> int:
     count = 1
     for n in leaf.shape:
-        count *= n
+        count *= n or 1
     return count
 
 
 def _shape(structure: Structure | Leaf) -> str:
     if isinstance(structure, Leaf):
+        if None in structure.shape:
+            return "an array" if len(structure.shape) == 1 else f"an array of {len(structure.shape)} axes"
         return f"array {structure.shape}" if structure.is_array else "value"
     return f"({', '.join(_shape(item) for item in structure.items)})"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from dataclasses import replace
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..analyses.liveness import reads
 from ..ir.expr import Const, Expr, Load, Op, Var
 from ..ir.statements import (
+    Allocate,
+    ArrayCall,
     Assert,
     Assign,
     Block,
@@ -22,12 +25,14 @@ from ..ir.statements import (
     Line,
     Origin,
     Raise,
+    Rebind,
     Return,
     Statement,
     Store,
     StoreMany,
     While,
 )
+from .arrays import allocate_text, array_call_text, rebind_text
 from .printer import expression, helper_name
 
 __all__ = ["WIDTH", "function_text", "module_text"]
@@ -105,9 +110,9 @@ class _Writer:
         while position < len(block):
             s = block[position]
             end = position + 1
-            if s.origin is not None and isinstance(s, (Assign, CallHelper, Return)):
+            if s.origin is not None and isinstance(s, (*_SIMPLE, Return)):
                 for following in block[end:]:
-                    if following.origin is not s.origin or not isinstance(following, (Assign, CallHelper)):
+                    if following.origin is not s.origin or not isinstance(following, (*_SIMPLE, For, If)):
                         break
                     end += 1
                 self._group(block[position:end], s.origin, depth)
@@ -138,7 +143,7 @@ class _Writer:
             summary = summary[:77] + "..."
         self.line(depth, f"# L{origin.line}: {summary}" + (f"  {origin.comment}" if origin.comment else ""))
         for s in group:
-            self._statement(s, depth)
+            self._statement(replace(s, origin=None) if isinstance(s, (For, If)) else s, depth)
 
     def _verbatim(self, s: Statement, origin: Origin) -> str | None:
         """The user's text, if it means exactly this statement."""
@@ -158,7 +163,16 @@ class _Writer:
         elif isinstance(s, CallHelper):
             targets = ", ".join(t.name for t in s.targets)
             args = ", ".join(expression(a, 1) for a in s.args)
-            self._wrapped_call(depth, targets, helper_name(s.helper), args)
+            if targets:
+                self._wrapped_call(depth, targets, helper_name(s.helper), args)
+            else:
+                self.line(depth, f"{helper_name(s.helper)}({args})")
+        elif isinstance(s, Allocate):
+            self.line(depth, allocate_text(s))
+        elif isinstance(s, Rebind):
+            self.line(depth, rebind_text(s))
+        elif isinstance(s, ArrayCall):
+            self.line(depth, array_call_text(s))
         elif isinstance(s, Store):
             self._long(depth, f"{s.array}[{_index(s.index)}] = ", s.value)
         elif isinstance(s, StoreMany):
@@ -374,8 +388,30 @@ class _Writer:
         self._else(s.orelse, depth)
 
 
+_SIMPLE = (Assign, CallHelper, Store, Allocate, Rebind, ArrayCall)
+
+
 def _candidates(s: Statement) -> list[str]:
     """Texts that would mean the same as the statement: plain, augmented, chained, unpacked."""
+    if isinstance(s, Allocate):
+        return [allocate_text(s), allocate_text(s, plain=True)]
+    if isinstance(s, Rebind):
+        return [rebind_text(s)]
+    if isinstance(s, ArrayCall):
+        return [array_call_text(s)]
+    if isinstance(s, CallHelper):
+        targets = ", ".join(t.name for t in s.targets)
+        call = f"{helper_name(s.helper)}({', '.join(expression(a, 1, exact=True) for a in s.args)})"
+        return [f"{targets} = {call}"] if targets else [call]
+    if isinstance(s, Store):
+        place = f"{s.array}[{_index(s.index)}]"
+        texts = [f"{place} = {expression(s.value, 1, exact=True)}"]
+        e = s.value
+        if isinstance(e, Op) and len(e.args) == 2 and isinstance(e.args[0], Load):
+            left = e.args[0]
+            if left.array == s.array and left.index == s.index:
+                texts.append(f"{place} {e.op}= {expression(e.args[1], exact=True)}")
+        return texts
     if isinstance(s, Return):
         values = ", ".join(expression(v, 1, exact=True) for v in s.values)
         return [f"return {values}"] if s.tail is None else [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import libcst as cst
 
@@ -11,6 +10,7 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Opaque, Select
 from ..ir.types import COMPLEX128, FLOAT64, INT64, WEAK_FLOAT, ScalarType, promote
 from .arrays import Arrays, count_of, scalar_of
+from .dtypes import dtype_of
 from .values import Array, Object, OpenArray, Scalar, Sequence_, Value
 
 __all__ = ["FUNCTIONS", "METHODS"]
@@ -42,29 +42,6 @@ def _keyword(lowerer: Arrays, keywords: dict[str, Value], allowed: tuple[str, ..
             )
 
 
-def _dtype(lowerer: Arrays, value: Value | None, node: cst.Call) -> ScalarType | None:
-    """The scalar type of a `dtype=` argument."""
-    import numpy as np
-
-    if value is None:
-        return None
-    given: Any = value.value if isinstance(value, Object) else value.constant if isinstance(value, Scalar) else None
-    if given is None and isinstance(value, Object):
-        return None
-    try:
-        dtype = np.dtype(given)
-    except TypeError:
-        given = None
-    if given is None:
-        lowerer.fail(node, UnsupportedType, "this dtype is not supported", "Use float64, float32, complex or integers.")
-    kinds = {"f": "float", "c": "complex", "i": "int", "u": "int", "b": "bool"}
-    if dtype.kind not in kinds:
-        lowerer.fail(
-            node, UnsupportedType, f"an array of {dtype} holds no numbers", "Use float64, float32, complex or integers."
-        )
-    return ScalarType(kinds[dtype.kind], 32 if dtype in (np.dtype("f4"), np.dtype("c8")) else 64)
-
-
 def _cast(lowerer: Arrays, a: Array, kind: ScalarType | None, node: cst.Call) -> Array:
     """A copy with another dtype."""
     if kind is None:
@@ -80,7 +57,7 @@ def _cast(lowerer: Arrays, a: Array, kind: ScalarType | None, node: cst.Call) ->
 @function("array", "asarray", "ascontiguousarray", "asfortranarray", "copy", "float64array")
 def _array(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     _keyword(self, keywords, ("dtype", "copy"), node)
-    dtype = _dtype(self, keywords.get("dtype") or (arguments[1] if len(arguments) > 1 else None), node)
+    dtype = dtype_of(self, keywords.get("dtype") or (arguments[1] if len(arguments) > 1 else None), node)
     source = self.settle(arguments[:1], node)[0] if isinstance(arguments[0], OpenArray) else arguments[0]
     if isinstance(source, Array) and self.source.code(node.func).endswith("asarray") and dtype in (None, source.dtype):
         return source
@@ -92,7 +69,7 @@ def _filled(value: Expr) -> Function:
         _keyword(self, keywords, ("dtype", "shape"), node)
         shape = self.shape_of(keywords["shape"] if "shape" in keywords else arguments[0], node)
         given = keywords.get("dtype") or (arguments[1] if len(arguments) > 1 else None)
-        dtype = _dtype(self, given, node) or FLOAT64
+        dtype = dtype_of(self, given, node) or FLOAT64
         item = Const(int(value.value)) if isinstance(value, Const) and dtype.kind == "int" else value
         return self.array([item] * count_of(shape), shape, dtype)
 
@@ -123,7 +100,7 @@ def _full(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node
     shape = self.shape_of(arguments[0], node)
     value = self.as_scalar(keywords["fill_value"] if "fill_value" in keywords else arguments[1], node)
     item = self.temporary("fill", value.expr)
-    dtype = _dtype(self, keywords.get("dtype"), node)
+    dtype = dtype_of(self, keywords.get("dtype"), node)
     return self.array([item] * count_of(shape), shape, dtype)
 
 
@@ -131,7 +108,7 @@ def _like(value: Expr | None) -> Function:
     def build(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         _keyword(self, keywords, ("dtype",), node)
         a = self.as_array(arguments[0], node)
-        dtype = _dtype(self, keywords.get("dtype"), node) or a.dtype
+        dtype = dtype_of(self, keywords.get("dtype"), node) or a.dtype
         item = value if value is not None else self.as_scalar(arguments[1], node).expr
         if isinstance(item, Const) and dtype.kind == "int":
             item = Const(int(item.value))
@@ -165,7 +142,7 @@ def _eye(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node:
     _keyword(self, keywords, ("dtype",), node)
     shape = self.shape_of(Sequence_(arguments[:2] if len(arguments) > 1 else arguments * 2), node)
     items: list[Expr] = [Const(1.0) if i == j else Const(0.0) for i in range(shape[0]) for j in range(shape[1])]
-    return self.array(items, shape, _dtype(self, keywords.get("dtype"), node) or FLOAT64)
+    return self.array(items, shape, dtype_of(self, keywords.get("dtype"), node) or FLOAT64)
 
 
 @function("arange")
@@ -179,7 +156,7 @@ def _arange(self: Arrays, arguments: list[Value], keywords: dict[str, Value], no
     values = np.arange(*known).tolist()
     kind = INT64 if all(isinstance(v, int) for v in values) else FLOAT64
     array = self.array([Const(v) for v in values], (len(values),), kind)
-    dtype = _dtype(self, keywords.get("dtype"), node)
+    dtype = dtype_of(self, keywords.get("dtype"), node)
     if dtype is not None and dtype.kind == "float":
         return self.array([Const(float(v)) for v in values], (len(values),), dtype)
     return array
@@ -473,7 +450,7 @@ def _determinant(m: list[Expr], n: int) -> Expr:
 
 @function("astype")
 def _astype(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    return _cast(self, self.as_array(arguments[0], node), _dtype(self, arguments[1], node), node)
+    return _cast(self, self.as_array(arguments[0], node), dtype_of(self, arguments[1], node), node)
 
 
 @function("fill")

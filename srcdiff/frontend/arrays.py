@@ -10,13 +10,13 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Const, Expr, Op, Opaque, is_atom, topological
 from ..ir.types import FLOAT64, ScalarType, promote
 from .expressions import describe
-from .subscripts import Subscripts
-from .values import Array, Cells, Object, OpenArray, Scalar, Sequence_, Value
+from .dynamic_reductions import DynamicReductions
+from .values import Array, Cells, Dynamic, Lazy, Object, OpenArray, Scalar, Sequence_, Value
 
 __all__ = ["Arrays", "cost_of", "count_of", "scalar_of"]
 
 
-class Arrays(Subscripts):
+class Arrays(DynamicReductions):
     """What arrays of known shape need beyond scalars."""
 
     def array(self, items: Sequence[Expr], shape: tuple[int, ...], dtype: ScalarType | None = None) -> Array:
@@ -58,6 +58,8 @@ class Arrays(Subscripts):
 
     def elementwise(self, function: Callable[..., Scalar], operands: tuple[Value, ...], node: cst.CSTNode) -> Value:
         """Apply a scalar function with broadcasting; scalars in, scalar out."""
+        if any(isinstance(v, (Dynamic, Lazy)) for v in operands):
+            return self.lazy(function, operands, node)
         values = self.settle(operands, node)
         if any(isinstance(v, Scalar) and v.type.kind == "str" for v in values):
             self.fail(
@@ -107,6 +109,8 @@ class Arrays(Subscripts):
         return self.total([Op("*", x, y) for x, y in zip(a, b)])
 
     def matmul(self, left: Value, right: Value, node: cst.CSTNode) -> Value:
+        if isinstance(left, (Dynamic, Lazy)) or isinstance(right, (Dynamic, Lazy)):
+            return self.dynamic_matmul(left, right, node)
         for one, other, axis in ((left, right, -2), (right, left, -1)):
             if isinstance(one, OpenArray) and one.ndim == 1 and isinstance(other, Array):
                 which = 0 if len(other.shape) == 1 else (axis if one is right else 0)

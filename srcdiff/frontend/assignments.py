@@ -9,11 +9,13 @@ import libcst as cst
 import numpy as np
 
 from ..errors import UnsupportedSyntax, UnsupportedType
-from ..ir.expr import Expr, Load, Var
+from ..ir.expr import Const, Expr, Load, Var
 from ..ir.statements import Assign
 from .calls import Calls
-from .expressions import BINARY, describe
-from .values import Array, OpenArray, Scalar, Sequence_, Value, cell_name
+from .expressions import BINARY, _indices, describe
+from .extents import Extent
+from .program import Refine
+from .values import Array, Dynamic, Lazy, OpenArray, Scalar, Sequence_, Value, cell_name
 
 __all__ = ["Assignments"]
 
@@ -52,10 +54,18 @@ class Assignments(Calls):
                     node.target, self.binary(op, self.evaluate(node.target), self.evaluate(node.value), node)
                 )
                 return
+            if isinstance(base, (Dynamic, Lazy)):
+                target = self.whole(base, node.target) if isinstance(base, Lazy) else base
+
+                def update(current: Value) -> Value:
+                    return self.binary(op, current, self.evaluate(node.value), node)
+
+                self.store_dynamic(target, node.target, None, update)
+                return
             if not isinstance(base, Array):
                 self._store_open(base, node.target)
                 return
-            index = self.index(node.target, base.shape)
+            index = self.index_of(base, node.target)
             current = self.subscript(base, index, node.target)
             self._store(base, index, self.binary(op, current, self.evaluate(node.value), node), node.target)
             return
@@ -66,6 +76,9 @@ class Assignments(Calls):
             self._list_method(current, "extend", [self.evaluate(node.value)], node)
             return
         value = self.binary(op, current, self.evaluate(node.value), node)
+        if isinstance(current, Dynamic):
+            self.write(current, value, node)
+            return
         if isinstance(current, Array) and isinstance(value, Array):
             if value.shape != current.shape:
                 self.fail(node, UnsupportedType, f"`{op}=` of shapes {current.shape} and {value.shape}", "")
@@ -80,6 +93,9 @@ class Assignments(Calls):
         names = [(t.value, v) for t, v in parts if isinstance(t, cst.Name)]
         if quiet:
             for name, item in names:
+                if isinstance(item, (Dynamic, Lazy)):
+                    self.bind_all([(name, item)])
+                    continue
                 if isinstance(item, Scalar) and not self.is_stable(item.expr):
                     item = Scalar(self.temporary_copy(name, item.expr), item.known)
                 self.environment[name] = item
@@ -103,10 +119,12 @@ class Assignments(Calls):
         elif isinstance(target, (cst.Tuple, cst.List)):
             elements = target.elements
             stars = [i for i, e in enumerate(elements) if isinstance(e, cst.StarredElement)]
-            if isinstance(value, OpenArray) and value.ndim == 1 and not stars:
+            if isinstance(value, (Dynamic, Lazy)) and not stars:
+                items: list[Value] = self._unpacked(value, len(elements), target)
+            elif isinstance(value, OpenArray) and value.ndim == 1 and not stars:
                 if value.active:
                     self.refine(value, (len(elements),))
-                items: list[Value] = [Scalar(Load(value.name, (i,), value.dtype)) for i in range(len(elements))]
+                items = [Scalar(Load(value.name, (i,), value.dtype)) for i in range(len(elements))]
             else:
                 items = self.items_of(value, target)
             if stars:
@@ -141,10 +159,25 @@ class Assignments(Calls):
         else:
             self.fail(target, UnsupportedSyntax, f"assignment to {type(target).__name__}", "Assign to names.")
 
+    def _unpacked(self, value: Dynamic | Lazy, count: int, node: cst.CSTNode) -> list[Value]:
+        """`a, b, c = y` says that y has three elements."""
+        own = isinstance(value, Dynamic) and value.index is None and value.regions == {f"param:{value.name}"}
+        if isinstance(value, Dynamic) and own and self.entry and len(value.shape) == 1:
+            if (self.key, value.name) not in self.program.promoted and value.name not in self.unstable:
+                raise Refine(value.name, (count,))
+        array = self.whole(value, node)
+        what = f"{count} names for an array of another length"
+        self.require(array.shape[0], self.length(array, 0), Extent(count), Const(count), node, what)
+        if len(array.shape) > 1:
+            return [self.subscripted(array, Const(i)) for i in range(count)]
+        return [Scalar(self.temporary_copy("item", self.item_at(array, (Const(i),)))) for i in range(count)]
+
     def _store_target(self, target: cst.Subscript, value: Value) -> None:
         base = self.evaluate(target.value)
-        if isinstance(base, Array):
-            self._store(base, self.index(target, base.shape), value, target)
+        if isinstance(base, Dynamic):
+            self.store_dynamic(base, target, value)
+        elif isinstance(base, Array):
+            self._store(base, self.index_of(base, target), value, target)
         elif isinstance(base, Sequence_) and base.is_list:
             if base.frozen:
                 self.fail(target, UnsupportedType, f"{base.frozen}, and is written", "Copy it first: list(...).")
@@ -192,12 +225,33 @@ class Assignments(Calls):
         shape = () if np.ndim(chosen) == 0 else tuple(chosen.shape)
         if isinstance(value, OpenArray):
             self.refine(value, shape)
+        if isinstance(value, (Dynamic, Lazy)):
+            self.require_shape(value, shape, node)
+            source = self.whole(value, node)
+            places = _indices(tuple(shape))
+            value = self.array([self.item_at(source, [Const(i) for i in at]) for at in places], shape, value.dtype)
+            value = Array(value.cells, shape, value.slots)
         array = self.as_array(value, node)
         if self.broadcast([array.shape, shape], node) != shape:
             self.fail(
                 node, UnsupportedType, f"a value of shape {array.shape} is written to a place of shape {shape}", ""
             )
         self.store_items(Array(base.cells, shape, tuple(flat)), self.spread(array, shape), node)
+
+    def require_shape(self, value: Dynamic | Lazy, shape: tuple[int, ...], node: cst.CSTNode) -> None:
+        if len(value.shape) != len(shape):
+            self.fail(node, UnsupportedType, "an array of other axes is written to a place of known shape", "Index it.")
+        for axis, n in enumerate(shape):
+            self.require(value.shape[axis], self.length(value, axis), Extent(n), Const(n), node)
+
+    def note_write(self, name: str, node: cst.CSTNode) -> None:
+        """An array argument is written."""
+        if not self.entry:
+            self.writes.add(name)
+        elif name not in self.program.active and name not in self.program.filled:
+            self._refuse_write(name, node)
+        else:
+            self.program.written.add(name)
 
     def check_writable(self, array: Array, node: cst.CSTNode) -> None:
         cells = array.cells

@@ -9,13 +9,15 @@ import libcst as cst
 import numpy as np
 
 from ..errors import UnsupportedCall, UnsupportedType
-from ..ir.expr import Call, Const, Logic, Opaque
+from ..ir.expr import Call, Const, Logic, Op, Opaque
 from ..ir.types import BOOL, COMPLEX128, INT64, promote
 from ..rules.scalar import BY_SPELLING, Rule
 from .array_functions import FUNCTIONS, METHODS
 from .arrays import Arrays
+from .dynamic import shifted
 from .expressions import describe
-from .values import Array, Dictionary, Object, OpenArray, Range, Scalar, Sequence_, Value
+from .dynamic_functions import DYNAMIC
+from .values import Array, Dictionary, Dynamic, Lazy, Object, OpenArray, Range, Scalar, Sequence_, Stream, Value
 
 __all__ = ["Builtins"]
 
@@ -90,6 +92,8 @@ class Builtins(Arrays):
     def _extremum(self, name: str, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         if keywords:
             self.fail(node, UnsupportedCall, f"{name} takes no {next(iter(keywords))}= here", "Use `if`.")
+        if len(arguments) == 1 and isinstance(arguments[0], (Dynamic, Lazy)):
+            return DYNAMIC[name](self, arguments, {}, node)
         values = self.items_of(arguments[0], node) if len(arguments) == 1 else arguments
         scalars = [self.as_scalar(v, node) for v in values]
         if not scalars:
@@ -109,6 +113,8 @@ class Builtins(Arrays):
         return Scalar(result.expr, known)
 
     def _builtin_sum(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        if isinstance(arguments[0], (Dynamic, Lazy)) and len(arguments) == 1 and not keywords:
+            return DYNAMIC["sum"](self, arguments, {}, node)
         items = self.items_of(arguments[0], node)
         start = arguments[1] if len(arguments) > 1 else keywords.get("start")
         total = start if start is not None else (items.pop(0) if items else Scalar(Const(0), 0))
@@ -120,6 +126,8 @@ class Builtins(Arrays):
         value = self._one(arguments, keywords, node)
         if isinstance(value, Array) and value.shape:
             return Scalar(Const(value.shape[0]), value.shape[0])
+        if isinstance(value, (Dynamic, Lazy)):
+            return self.length_scalar(value, 0)
         if isinstance(value, (Sequence_, Dictionary)):
             return Scalar(Const(len(value.items)), len(value.items))
         if isinstance(value, OpenArray):
@@ -141,6 +149,9 @@ class Builtins(Arrays):
         value = self._one(arguments, keywords, node)
         if isinstance(value, Range):
             return Range(value.bounds, not value.reverse)
+        if isinstance(value, (Dynamic, Lazy)):
+            last = Op("-", self.length(value, 0), Const(1))
+            return Stream(self.length(value, 0), lambda i: self.subscripted(value, Op("-", last, i)))
         return Sequence_(self.items_of(value, node)[::-1])
 
     def _builtin_enumerate(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
@@ -148,14 +159,62 @@ class Builtins(Arrays):
         first = 0 if start is None else self.as_scalar(start, node).constant
         if not isinstance(first, int):
             self.needs_known(node, "the start of enumerate must be known when compiling")
+        stream = self.stream_of(arguments[0])
+        if stream is not None:
+            return Stream(stream.length, lambda i: Sequence_([Scalar(shifted(i, first)), stream.item(i)]))
         items = self.items_of(arguments[0], node)
         return Sequence_([Sequence_([Scalar(Const(first + i), first + i), item]) for i, item in enumerate(items)])
 
     def _builtin_zip(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        streams = [self.stream_of(a) for a in arguments]
+        if any(s is not None for s in streams):
+            return self._zipped(arguments, streams, node)
         columns = [self.items_of(a, node) for a in arguments]
         if "strict" in keywords and len({len(c) for c in columns}) > 1:
             self.fail(node, UnsupportedCall, "zip(strict=True) of different lengths", "")
         return Sequence_([Sequence_(list(row)) for row in zip(*columns)])
+
+    def stream_of(self, value: Value) -> Stream | None:
+        """What is gone through by index when the program runs."""
+        if isinstance(value, Stream):
+            return value
+        if isinstance(value, (Dynamic, Lazy)):
+            array = value if isinstance(value, Dynamic) else self.whole(value, self.statement_node())
+            return Stream(self.length(array, 0), lambda i: self.subscripted(array, i))
+        if isinstance(value, Range) and any(not isinstance(b.constant, int) for b in value.bounds):
+            if len(value.bounds) > 2 or value.reverse:
+                return None
+            start = value.bounds[0] if len(value.bounds) == 2 else Scalar(Const(0), 0)
+            length = value.bounds[-1].expr
+            if start.constant != 0:
+                length = Op("-", length, start.expr)
+            return Stream(length, lambda i: Scalar(Op("+", start.expr, i) if start.constant != 0 else i))
+        return None
+
+    def statement_node(self) -> cst.CSTNode:
+        assert self.program.statement is not None
+        return self.program.statement
+
+    def _zipped(self, arguments: list[Value], streams: list[Stream | None], node: cst.Call) -> Stream:
+        """`zip` of arrays: as many items as the shortest has."""
+        made: list[Stream] = []
+        for value, stream in zip(arguments, streams):
+            if stream is None and isinstance(value, Array) and value.shape:
+                stream = self.stream_of(self.spill(value, node))
+            if stream is None:
+                self.fail(node, UnsupportedCall, "zip of an array and of something that has no index", "Use range.")
+            made.append(stream)
+        length = made[0].length
+        for stream in made[1:]:
+            if stream.length is not length:
+                length = Call("min", (length, stream.length), INT64, "min")
+        return Stream(length, lambda i: Sequence_([s.item(i) for s in made]))
+
+    def items_at_run_time(self, value: Dynamic | Lazy | Stream, node: cst.CSTNode) -> list[Value]:
+        known = value.shape[0].known if isinstance(value, (Dynamic, Lazy)) else None
+        if known is None or known > 64:
+            self.needs_known(node, "the number of items must be known when compiling")
+        return [self.subscripted(value, Const(i)) for i in range(known)]  # type: ignore[arg-type]
 
     def _builtin_tuple(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         return Sequence_(self.items_of(arguments[0], node) if arguments else [])
@@ -169,6 +228,12 @@ class Builtins(Arrays):
         columns = [self.items_of(a, node) for a in arguments[1:]]
         return Sequence_([self.call(arguments[0], list(row), {}, node) for row in zip(*columns)])
 
+    def _any_dynamic(self, values: Sequence[Value]) -> bool:
+        """Whether any argument, or any item of one, is an array of run-time lengths."""
+        return any(
+            isinstance(v, (Dynamic, Lazy)) or (isinstance(v, Sequence_) and self._any_dynamic(v.items)) for v in values
+        )
+
     def _builtin_any(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         return self._quantifier("or", arguments, node)
 
@@ -176,6 +241,8 @@ class Builtins(Arrays):
         return self._quantifier("and", arguments, node)
 
     def _quantifier(self, op: str, arguments: list[Value], node: cst.Call) -> Value:
+        if isinstance(arguments[0], (Dynamic, Lazy)):
+            return DYNAMIC["any" if op == "or" else "all"](self, arguments, {}, node)
         tests = [self.truth_of(item, node) for item in self.items_of(arguments[0], node)]
         decisive = op == "or"
         if any(t.known is decisive for t in tests):
@@ -195,7 +262,7 @@ class Builtins(Arrays):
                 self.fail(node, UnsupportedType, "isinstance with a class not known when compiling", "")
             if isinstance(value, Scalar):
                 actual: type = python[value.type.kind]
-            elif isinstance(value, (Array, OpenArray)):
+            elif isinstance(value, (Array, OpenArray, Dynamic, Lazy)):
                 actual = np.ndarray
             elif isinstance(value, Sequence_):
                 actual = value.record or (list if value.is_list else tuple)
@@ -257,6 +324,17 @@ class Builtins(Arrays):
 
     def _method(self, base: Value, name: str, node: cst.Call) -> Value:
         arguments, keywords = self.arguments_of(node)
+        if isinstance(base, (Dynamic, Lazy)):
+            if METHODS.get(name) in DYNAMIC and name != "tolist":
+                found = DYNAMIC["flatten" if name == "flatten" else METHODS[name]]
+                call = functools.partial(found, self)
+                return self.guarded(call, f"the method {name}", [base, *arguments], keywords, node)
+            if name in ("conj", "conjugate", "argmax", "argmin"):
+                if name.startswith("arg"):
+                    return DYNAMIC[name](self, [base, *arguments], keywords, node)
+                return self.lazy(lambda z: Scalar(Call("conj", (z.expr,), z.type, "np.conj")), [base], node)
+        if isinstance(base, Array) and name in METHODS and self._any_dynamic(arguments):
+            return DYNAMIC[METHODS[name]](self, [base, *arguments], keywords, node)
         if isinstance(base, Array) and name in METHODS:
             call = functools.partial(FUNCTIONS[METHODS[name]], self)
             return self.guarded(call, f"the method {name}", [base, *arguments], keywords, node)

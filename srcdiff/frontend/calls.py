@@ -12,16 +12,20 @@ from typing import Any
 import libcst as cst
 
 from ..errors import SourceError, UnsupportedCall, UnsupportedSyntax, UnsupportedType
-from ..ir.expr import Call
+from ..ir.expr import Call, Const
 from ..ir.types import BOOL, COMPLEX128, FLOAT64, INT64, ScalarType, promote
 from ..rules.scalar import BY_SPELLING, Rule
 from .array_functions import FUNCTIONS
+from .dynamic_functions import DYNAMIC, MAKERS
 from .expressions import describe
+from .extents import Extent
 from .helpers import Helpers
 from .source import find_source
 from .values import (
     Array,
     Dictionary,
+    Dynamic,
+    Lazy,
     Object,
     Partial,
     Scalar,
@@ -31,6 +35,9 @@ from .values import (
 )
 
 __all__ = ["Calls"]
+
+LARGE = 64
+"""From this many elements on, an array of known shape stays an array where the program has others."""
 
 _RANDOM = "draws random numbers"
 _HINT = "Call functions of math, numpy, or Python functions whose source is at hand."
@@ -185,6 +192,12 @@ class Calls(Helpers):
         builtin = getattr(self, f"_builtin_{short}", None) if module == "builtins" else None
         if builtin is not None:
             return self.guarded(builtin, text, arguments, keywords, node)
+        dynamic = self._any_dynamic([*arguments, *keywords.values()]) and module != "math"
+        if dynamic and short == "cross":
+            arguments = [self.known_triple(a, node) for a in arguments]
+            dynamic = False
+        if short in DYNAMIC and module in ("numpy", "numpy.linalg") and (dynamic or self._open_maker(short, arguments, keywords)):
+            return self.guarded(functools.partial(DYNAMIC[short], self), text, arguments, keywords, node)
         if module == "math":
             self._check_math(short, text, arguments, node)
         if short in FUNCTIONS and module in ("numpy", "numpy.linalg", "operator", "math", "cmath", "builtins"):
@@ -212,7 +225,34 @@ class Calls(Helpers):
                 "Nest the calls if it is associative." if nest else "",
             )
         spelling = self.spelling(node, rule, module)
+        if dynamic and spelling.startswith("math."):
+            self.fail(node, UnsupportedType, f"{text} of an array", "Use the function of numpy, or a loop.")
         return self.elementwise(lambda *xs: self.primitive(rule, xs, spelling, node), tuple(arguments), node)
+
+    def _open_maker(self, short: str, arguments: list[Value], keywords: dict[str, Value]) -> bool:
+        """Whether an array is made whose length is known at run time only, or that must stay an array."""
+        if not self.program.dynamic or short not in MAKERS:
+            return False
+        given = keywords.get("shape") or (arguments[2] if short == "linspace" and len(arguments) > 2 else None)
+        given = given or keywords.get("num") or (arguments[0] if arguments else None)
+        items = given.items if isinstance(given, Sequence_) else [given]
+        if short == "arange":
+            items = list(arguments)
+        known = [v.constant for v in items if isinstance(v, Scalar)]
+        if any(k is None for k in known):
+            return True
+        size = 1
+        for k in known:
+            size *= k if isinstance(k, int) else 1
+        return size > LARGE
+
+    def known_triple(self, value: Value, node: cst.Call) -> Value:
+        """The three elements of a vector, for np.cross."""
+        if not isinstance(value, (Dynamic, Lazy)):
+            return value
+        self.require(value.shape[0], self.length(value, 0), Extent(3), Const(3), node, "np.cross takes 3 elements")
+        array = self.whole(value, node)
+        return self.array([self.temporary("component", self.item_at(array, (Const(i),))) for i in range(3)], (3,))
 
     def _check_math(self, short: str, text: str, arguments: list[Value], node: cst.Call) -> None:
         """What Python's math functions raise a TypeError for."""
@@ -222,7 +262,7 @@ class Calls(Helpers):
                     self.fail(node, UnsupportedType, f"{text} of {describe(value)}", "It takes a sequence.")
             return
         for i, value in enumerate(arguments):
-            if isinstance(value, (Array, Sequence_)):
+            if isinstance(value, (Array, Dynamic, Lazy, Sequence_)):
                 self.fail(node, UnsupportedType, f"{text} of {describe(value)}", f"Use np.{short}, or a loop.")
             if not isinstance(value, Scalar):
                 continue

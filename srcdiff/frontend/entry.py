@@ -11,13 +11,13 @@ from ..emitter.printer import expression
 from ..errors import Unsupported, UnsupportedSyntax, UnsupportedType
 from ..ir.expr import Const, Expr, Load, Var
 from ..ir.statements import Function, Leaf, Origin, Return, Structure
-from ..ir.types import FLOAT64, STRING, ScalarType
+from ..ir.types import FLOAT64, STRING, ArrayType, ScalarType
 from .flow import NeedsKnown, Restart
 from .lower import FunctionLowerer
 from .parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec, parameter_names, star_parameter
-from .program import OpenLength, Program, Refine
+from .program import OpenLength, Program, Refine, TooLong
 from .source import Source
-from .values import Array, Cells, OpenArray, Scalar, Sequence_, Value
+from .values import Array, Cells, Dynamic, OpenArray, Scalar, Sequence_, Value
 
 __all__ = ["Input", "Lowered", "lower_entry"]
 
@@ -51,6 +51,10 @@ class Lowered:
     """Inputs that the function itself changes, for the primal alone; their elements follow."""
     prelude: tuple[str, ...] = ()
     """Lines that make floats of integers that were passed for differentiable parameters."""
+    filled_arrays: Mapping[str, Leaf] = field(default_factory=dict)
+    """Arguments of run-time lengths that the function fills."""
+    written_arrays: frozenset[str] = frozenset()
+    """Arguments of run-time lengths that the function writes to."""
 
 
 def lower_entry(
@@ -62,11 +66,24 @@ def lower_entry(
     *,
     promote: bool,
 ) -> Lowered:
-    """Lower until no new shapes are learned. `promote` turns integers passed for `wrt` into floats."""
+    """Lower until no new shapes are learned. `promote` turns integers passed for `wrt` into floats.
+
+    Arrays whose shape the text tells become scalars. Where it does not, arrays stay arrays; where that is refused, a
+    length that alone makes sense is looked for.
+    """
     try:
-        return _search(source, specs, wrt, of, dict(shapes), promote, [200])
-    except OpenLength as error:
-        raise UnsupportedType(error.message, hint=error.hint, location=error.location) from None
+        return _settle(source, specs, wrt, of, shapes, promote, dynamic=False)
+    except (OpenLength, NeedsKnown, TooLong):
+        pass
+    try:
+        return _settle(source, specs, wrt, of, shapes, promote, dynamic=True)
+    except Unsupported as refused:
+        try:
+            return _search(source, specs, wrt, of, dict(shapes), promote, [200])
+        except (Unsupported, NeedsKnown):
+            raise refused from None
+    except NeedsKnown as demand:
+        raise demand.error from None
 
 
 def _search(
@@ -80,7 +97,7 @@ def _search(
 ) -> Lowered:
     """Lower with what is known of shapes. A length that nothing states is found if just one makes sense."""
     try:
-        return _settle(source, specs, wrt, of, known, promote)
+        return _settle(source, specs, wrt, of, known, promote, dynamic=False)
     except OpenLength as unknown:
         if unknown.array in known:
             raise
@@ -92,7 +109,7 @@ def _search(
             try:
                 guess = {**known, unknown.array: (n,) * unknown.ndim}
                 found.append(_search(source, specs, wrt, of, guess, promote, attempts))
-            except Unsupported:
+            except (Unsupported, NeedsKnown):
                 continue
         if len(found) != 1 or attempts[0] < 0:
             raise unknown from None
@@ -104,17 +121,22 @@ def _settle(
     specs: Mapping[str, Spec],
     wrt: Sequence[str],
     of: Sequence[str],
-    known: dict[str, tuple[int, ...]],
+    known: Mapping[str, tuple[int, ...]],
     promote: bool,
+    *,
+    dynamic: bool,
 ) -> Lowered:
     known = dict(known)
     unstable: set[str] = set()
+    promoted: set[tuple[str, str]] = set()
     for _ in range(200):
-        program = Program(dict(known), frozenset((*wrt, *of)), tuple(of))
+        program = Program(dict(known), frozenset((*wrt, *of)), tuple(of), dynamic=dynamic, promoted=promoted)
         try:
             return _attempt(source, specs, wrt, of, program, promote, unstable)
         except NeedsKnown as demand:
-            raise demand.error from None
+            if not dynamic or demand.promote is None or demand.promote in promoted:
+                raise
+            promoted = promoted | {demand.promote}
         except Restart as restart:
             unstable |= restart.names
         except Refine as learned:
@@ -166,9 +188,11 @@ def _attempt(
     result = lowerer.result
     assert result is not None
     filled = {key: (tuple(v.shape), v.dtype) for key, v in environment.items() if key in of and isinstance(v, Array)}
-    written = tuple(sorted(program.written - set(of))) if not promote else ()
+    arrays = {key: v for key, v in environment.items() if isinstance(v, Dynamic)}
+    filled_arrays = {k: Leaf((None,) * len(v.shape), v.dtype, True) for k, v in arrays.items() if k in of}
+    written = tuple(sorted(program.written - set(of) - set(arrays))) if not promote else ()
     body = _append_filled(lowerer, [*filled, *written])
-    if result == Structure((), "None") and not filled:
+    if result == Structure((), "None") and not filled and not filled_arrays:
         where = source.node.name if hasattr(source.node, "name") else source.node
         raise UnsupportedSyntax(
             f"{name} returns nothing",
@@ -183,7 +207,7 @@ def _attempt(
     return Lowered(
         source, program, function, parameters, inputs, result, tuple(guards), filled, names,
         frozenset(lowerer.user_names), {n: (tuple(a.shape), a.dtype) for n, a in shapes.items()},
-        tuple(builder.prelude),
+        tuple(builder.prelude), filled_arrays, frozenset(program.written & set(arrays)),
     )  # fmt: skip
 
 
@@ -231,6 +255,8 @@ class _Arguments:
             structure = Structure(tuple(p[1] for p in parts))
             return sequence, structure, [a for p in parts for a in p[2]], [label for p in parts for label in p[3]]
         shape = self.program.shapes.get(text)
+        if self.program.dynamic and (shape is None or (self.lowerer.key, name) in self.program.promoted):
+            return self._dynamic(name, text, spec, shape, active, filled)
         if shape is None:
             open_array = OpenArray(text, spec.dtype, spec.ndim, active or filled)
             return open_array, Leaf((), spec.dtype, True), [], []
@@ -241,6 +267,24 @@ class _Arguments:
             )
         self.guards.append((text, shape))
         return self._array(name, text, spec, shape, active)
+
+    def _dynamic(
+        self, name: str, text: str, spec: ArraySpec, shape: tuple[int, ...] | None, active: bool, filled: bool
+    ) -> tuple[Value, Structure | Leaf, list[Expr], list[str]]:
+        """An array that stays one."""
+        if text != name and (active or filled):
+            raise UnsupportedType(
+                f"{text} is an array in a tuple, and its length is not known", hint="Pass the array by itself."
+            )
+        kind = spec.dtype
+        if self.promote and active and not kind.is_differentiable:
+            kind = FLOAT64
+            self.prelude.append(f"{name} = {name}.astype(np.float64)")
+        if shape is not None:
+            self.guards.append((text, shape))
+        array = self.lowerer.parameter_array(name, text, kind, spec.ndim, shape)
+        variable = Var(array.name, ArrayType(kind, spec.ndim))  # type: ignore[arg-type]
+        return array, Leaf((None,) * spec.ndim, kind, True), [variable], [name]
 
     def _array(
         self, name: str, text: str, spec: ArraySpec, shape: tuple[int, ...], active: bool
@@ -259,7 +303,7 @@ class _Arguments:
         prefix = name
         while self.lowerer.clashes(prefix):
             prefix += "_"
-        cells = Cells(list(items), kind, prefix=prefix, argument=name)
+        cells = Cells(list(items), kind, prefix=prefix, owner=name, argument=name)
         separator = "_" if any(n > 10 for n in shape) and len(shape) > 1 else ""
         labels = [f"{name}{separator.join(map(str, index))}" for index in indices]
         array = Array(cells, shape, tuple(range(len(items))))

@@ -22,7 +22,9 @@ from .values import (
     Array,
     Cells,
     Dictionary,
+    Dynamic,
     Environment,
+    Lazy,
     Object,
     OpenArray,
     Partial,
@@ -30,6 +32,7 @@ from .values import (
     Range,
     Scalar,
     Sequence_,
+    Stream,
     UserFunction,
     Value,
     adopt,
@@ -98,6 +101,7 @@ _INTEGER: dict[str, Callable[[int, int], int]] = {
     "<<": operator.lshift,
     ">>": operator.rshift,
 }
+_ARRAYS = (Array, OpenArray, Dynamic, Lazy)
 _UNARY: dict[str, Callable[[int], int]] = {"neg": operator.neg, "pos": operator.pos, "inv": operator.inv}
 
 
@@ -107,7 +111,7 @@ def describe(value: Value) -> str:
         return {"bool": "a truth value", "str": "a string", "int": "an integer"}.get(value.type.kind, "a number")
     if isinstance(value, Array):
         return f"an array of shape {value.shape}"
-    if isinstance(value, OpenArray):
+    if isinstance(value, (OpenArray, Dynamic, Lazy)):
         return "an array of unknown length"
     if isinstance(value, Sequence_):
         return "a list" if value.is_list else "a tuple"
@@ -246,13 +250,12 @@ class Expressions(Flow):
     def _constant_array(self, found: Any, text: str, node: cst.CSTNode) -> Value:
         if found.dtype.kind not in "fiubc":
             self.fail(node, UnsupportedType, f"{text} is an array of {found.dtype}", "Use numbers.")
+        if (self.key, text) in self.program.promoted and found.ndim > 0:
+            return self.constant_table(found, text, node)
+        if found.size > 256 and not self.program.dynamic:
+            self.needs_known(node, f"the constant array {text} has {found.size} elements")
         if found.size > 256:
-            self.fail(
-                node,
-                UnsupportedType,
-                f"the constant array {text} has {found.size} elements",
-                "Constant arrays of at most 256 elements become scalars; pass a larger one as an argument.",
-            )
+            return self.constant_table(found, text, node)
         items: list[Expr] = []
         for index, value in zip(_indices(found.shape), found.ravel().tolist()):
             suffix = "_".join(map(str, index))
@@ -264,8 +267,11 @@ class Expressions(Flow):
             "c": ScalarType("complex"),
         }
         kind = dtype.get(found.dtype.kind, BOOL if found.dtype.kind == "b" else INT64)
-        cells = Cells(items, kind, prefix=text, frozen=f"{text} is a constant outside the function")
+        cells = Cells(items, kind, prefix=text, frozen=f"{text} is a constant outside the function", owner=text)
         return Array(cells, tuple(found.shape), tuple(range(len(items))))
+
+    def constant_table(self, found: Any, text: str, node: cst.CSTNode) -> Value:
+        raise NotImplementedError
 
     # -- operators --------------------------------------------------------------------------------------------------
 
@@ -280,7 +286,7 @@ class Expressions(Flow):
             return Sequence_(left.items + right.items, left.is_list)
         if isinstance(left, Sequence_) and isinstance(right, Scalar) and op == "*" and isinstance(right.constant, int):
             return Sequence_(left.items * right.constant, left.is_list)
-        if isinstance(left, (Array, OpenArray)) or isinstance(right, (Array, OpenArray)):
+        if isinstance(left, _ARRAYS) or isinstance(right, _ARRAYS):
             return self.elementwise(lambda a, b: self.scalar_binary(op, a, b, node), (left, right), node)
         if isinstance(left, Scalar) and isinstance(right, Scalar):
             return self.scalar_binary(op, left, right, node)
@@ -313,7 +319,7 @@ class Expressions(Flow):
             return Scalar(Logic("not", test.expr), None if test.known is None else not test.known)
         op = {cst.Minus: "neg", cst.Plus: "pos", cst.BitInvert: "inv"}[type(node.operator)]
         value = self.evaluate(node.expression)
-        if isinstance(value, (Array, OpenArray)):
+        if isinstance(value, _ARRAYS):
             return self.elementwise(lambda a: self._unary(op, a, node), (value,), node)
         return self._unary(op, self.as_scalar(value, node.expression), node)
 
@@ -387,7 +393,8 @@ class Expressions(Flow):
         for target in node.comparisons:
             ops.append(_COMPARISON[type(target.operator)])
             values.append(self.evaluate(target.comparator))
-        if len(ops) == 1 and (isinstance(values[0], Array) or isinstance(values[1], Array)) and ops[0] in _COMPARE:
+        kinds = (Array, Dynamic, Lazy)
+        if len(ops) == 1 and any(isinstance(v, kinds) for v in values) and ops[0] in _COMPARE:
             return self.elementwise(lambda a, b: self.compare([ops[0]], [a, b], node), tuple(values), node)
         return self.compare(ops, values, node)
 
@@ -604,6 +611,8 @@ class Expressions(Flow):
             return [Scalar(Const(i), i) for i in (reversed(numbers) if value.reverse else numbers)]
         if isinstance(value, OpenArray):
             self.refuse_open(value, node)
+        if isinstance(value, (Dynamic, Lazy, Stream)):
+            return self.items_at_run_time(value, node)
         self.fail(node, UnsupportedType, f"{describe(value)} is iterated over", "Iterate over a range, tuple or array.")
 
     def needs_known(self, node: cst.CSTNode, message: str) -> Any:
@@ -627,6 +636,9 @@ class Expressions(Flow):
         raise error
 
     # -- provided by the subclasses ---------------------------------------------------------------------------------
+
+    def items_at_run_time(self, value: Dynamic | Lazy | Stream, node: cst.CSTNode) -> list[Value]:
+        raise NotImplementedError
 
     def array(self, items: Sequence[Expr], shape: tuple[int, ...], dtype: ScalarType | None = None) -> Array:
         raise NotImplementedError

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import libcst as cst
 
 from ..errors import SrcdiffError, UnsupportedType
 from ..ir.expr import Const, Expr, Var, is_atom
-from ..ir.statements import Assign, Break, CallHelper, Continue, Origin, Statement
+from ..ir.statements import Assign, Break, CallHelper, Continue, Origin, Rebind, Statement, View
 from ..ir.types import ScalarType
 from .merge import Merge, Path, count_writes, flow_back
 from .program import Program, Signal
 from .values import (
     Array,
     Cells,
+    Dynamic,
     Environment,
+    Lazy,
     Poison,
     Scalar,
     Sequence_,
@@ -38,6 +40,9 @@ __all__ = ["Flow", "Loop", "NeedsKnown", "Restart"]
 
 class NeedsKnown(Signal):
     """An index or length must be known when compiling: unroll the loop, or specialise the helper."""
+
+    promote: tuple[str, str] | None = None
+    """A function and its array of known shape that would have to be an array of the emitted program."""
 
     def __init__(self, error: SrcdiffError):
         super().__init__(str(error))
@@ -89,11 +94,29 @@ class Flow:
         self.unstable: set[str] = set()
         self.relied: set[str] = set()
         """Variables whose values are kept under other names, too."""
+        self.heads: dict[str, Dynamic] = {}
+        """Arrays at the head of the present loop that are not the same in every iteration."""
+        self.key = f"{source.name}:{source.first_line}"
 
     # -- errors -----------------------------------------------------------------------------------------------------
 
     def fail(self, node: cst.CSTNode, kind: type[SrcdiffError], message: str, hint: str = "") -> NoReturn:
         raise kind(message, hint=hint, location=self.source.location(node))
+
+    def promote(self, arrays: list[Array]) -> None:
+        """Arrays of known shape meet one whose lengths are known at run time: they have to be of its kind."""
+        for array in arrays:
+            owner = array.cells.owner
+            if owner is not None and (self.key, owner) not in self.program.promoted:
+                assert self.program.statement is not None
+                error = UnsupportedType(
+                    f"{owner} has a known shape on one path only",
+                    hint="Give it one shape.",
+                    location=self.source.location(self.program.statement),
+                )
+                demand = NeedsKnown(error)
+                demand.promote = (self.key, owner)
+                raise demand
 
     # -- emitting ---------------------------------------------------------------------------------------------------
 
@@ -137,6 +160,8 @@ class Flow:
             if self.is_stable(value.expr):
                 return value
             return Scalar(self.temporary_copy(base, value.expr), value.known)
+        if isinstance(value, (Dynamic, Lazy)):
+            return self.own_array(base, value)
         if isinstance(value, Array) and value.cells.prefix is None:
             items = [
                 e if self.is_stable(e) else self.temporary_copy(f"{base}_{i}", e) for i, e in enumerate(value.items)
@@ -164,12 +189,43 @@ class Flow:
         pairs = list(dict(pairs).items())  # of `_, a, _ = y`, the last counts
         targets: list[Var] = []
         values: list[Expr] = []
-        bound = [(name, self._place(name, value, targets, values)) for name, value in pairs]
+        batch: list[tuple[Var, View]] = []
+        if len(pairs) > 1:
+            pairs = [(n, self.own_array(f"{n}_new", v) if isinstance(v, Lazy) else v) for n, v in pairs]
+        bound = []
+        for name, value in pairs:
+            if isinstance(value, Array) and value.cells.prefix is None and (self.key, name) in self.program.promoted:
+                value = self.spilled(name, value)
+            if isinstance(value, (Dynamic, Lazy)):
+                bound.append((name, self.place_dynamic(name, value, batch)))
+            else:
+                bound.append((name, self._place(name, value, targets, values)))
+        if batch:
+            self.emit(Rebind(tuple(t for t, _ in batch), tuple(v for _, v in batch)))
         moves = _real_moves(targets, values)
         if moves:
             self.emit(Assign(tuple(t for t, _ in moves), tuple(v for _, v in moves)))
         for name, value in bound:
             self.environment[name] = value
+            if isinstance(value, Scalar) and value.type.kind == "int" and name in dict(pairs):
+                given = dict(pairs)[name]
+                if isinstance(given, Scalar):
+                    self.learn_integer(name, given.expr)
+
+    def place_dynamic(self, name: str, value: Dynamic | Lazy, batch: list[tuple[Var, View]]) -> Dynamic:
+        raise NotImplementedError
+
+    def own_array(self, base: str, value: Dynamic | Lazy) -> Dynamic:
+        raise NotImplementedError
+
+    def spilled(self, name: str, value: Array) -> Dynamic:
+        raise NotImplementedError
+
+    def unknown_extent(self) -> Any:
+        raise NotImplementedError
+
+    def learn_integer(self, name: str, e: Expr) -> None:
+        raise NotImplementedError
 
     def _place(self, name: str, value: Value, targets: list[Var], values: list[Expr]) -> Value:
         """The value as the variable `name` holds it; appends the assignments that this takes."""
@@ -182,7 +238,7 @@ class Flow:
             return Scalar(variable, known if isinstance(known, (int, str)) else None)
         if isinstance(value, Array) and value.cells.prefix is None:
             prefix = self.free_prefix(name)
-            cells = Cells([], value.dtype, prefix=prefix)
+            cells = Cells([], value.dtype, prefix=prefix, owner=name)
             for i, item in enumerate(value.cells.items):
                 cells.items.append(self._own(cell_name(prefix, i), item, targets, values))
             return replace(value, cells=cells)
@@ -195,6 +251,8 @@ class Flow:
         return value
 
     def _place_item(self, name: str, value: Value, targets: list[Var], values: list[Expr]) -> Value:
+        if isinstance(value, (Dynamic, Lazy)):
+            return self.own_array(name, value)
         if isinstance(value, Scalar):
             return Scalar(self._own(name, value.expr, targets, values), value.known)
         return self._place(name, value, targets, values)
@@ -265,6 +323,15 @@ class Flow:
     ) -> tuple[list[Statement], Loop, list[Environment]]:
         """Lower a loop's body until its head is settled: the block, the loop, and the environments at its end."""
         settled = set(assigned)
+        saved_heads, self.heads = self.heads, {}
+        try:
+            return self._settled_loop(settled, lower)
+        finally:
+            self.heads = saved_heads
+
+    def _settled_loop(
+        self, settled: set[str], lower: Callable[[], None]
+    ) -> tuple[list[Statement], Loop, list[Environment]]:
         for _ in range(8):
             saved_block, saved_environment = list(self.block), copy_environment(self.environment)
             saved_taken, widened, relied = set(self.taken), dict(self.widened), set(self.relied)
@@ -342,6 +409,8 @@ class Flow:
         return value
 
     def _canonical(self, name: str, value: Value, targets: list[Var], values: list[Expr]) -> Value:
+        if isinstance(value, Dynamic):
+            return self.heads.get(name, value)
         if isinstance(value, Scalar):
             if value.type.kind == "str":
                 return Scalar(value.expr)

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import inspect
-import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
 
 import libcst as cst
 
+from ..analyses.activity import has_arrays
 from ..errors import UnsupportedCall, UnsupportedSyntax, UnsupportedType
 from ..ir.expr import Const, Expr, Helper, Opaque, Var
-from ..ir.statements import CallHelper, Leaf, Structure
-from ..ir.types import ScalarType
+from ..ir.statements import CallHelper, Leaf, Structure, count_of
+from ..ir.types import ArrayType, ScalarType
 from .bindings import bindings, names_in
 from .builtins import Builtins
 from .expressions import describe
+from .extents import Extent
 from .flow import NeedsKnown
 from .source import Source
 from .values import (
     Array,
     Cells,
     Dictionary,
+    Dynamic,
     Environment,
+    Lazy,
     Object,
     OpenArray,
     Partial,
@@ -144,7 +148,7 @@ class Helpers(Builtins):
         node: cst.Call,
     ) -> Value:
         captured = self._captured(target, bound) if isinstance(target, UserFunction) else {}
-        flat = Flattened(self, specialize, node, target.node)
+        flat = Flattened(self, specialize, node, target.node, _key_of(target))
         skeleton = tuple((key, flat.add(key, value)) for key, value in {**captured, **bound}.items())
         if isinstance(target, UserFunction):
             skeleton += tuple(flat.add_default(k, v) for k, v in target.defaults.items())
@@ -160,13 +164,25 @@ class Helpers(Builtins):
             for active in self.program.stack[self.program.stack.index(reference) :]:
                 active.lowering.recursive = True
         args = tuple(flat.expressions)
-        if isinstance(result, Leaf) and not result.is_array and not reference.mutated:
+        if flat.dynamics and reference in self.program.stack:
+            self.fail(node, UnsupportedSyntax, f"{name} calls itself with an array of unknown length", "Write a loop.")
+        plain = not flat.dynamics and not reference.mutated and not has_arrays(reference)
+        if isinstance(result, Leaf) and not result.is_array and plain:
             return Scalar(Helper(reference, args, result.dtype))
+        self._check_writes(reference, flat, name, node)
         base = self._result_name(node, name)
-        temporaries = [Var(self.fresh(f"{base}_{i}"), kind) for i, kind in enumerate(reference.result_types(result))]
+        kinds = reference.result_types(result)
+        alone = len(kinds) == 1 and isinstance(kinds[0], ArrayType) and base != name
+        temporaries = [
+            Var(base if alone else self.fresh(f"{base}_{i}" if len(kinds) > 1 else base), kind)
+            for i, kind in enumerate(kinds)
+        ]
+        self.taken.add(base)
         self.emit(CallHelper(tuple(temporaries), reference, args))
+        self.unstable.update(t.name for t in temporaries if flat.dynamics)
         exprs: list[Expr] = list(temporaries)
-        value = self._unflatten(result, exprs, reference.aliases, (), flat)
+        arrays = iter(self._arrays_of(reference, flat, node))
+        value = self._unflatten(result, exprs, reference.aliases, (), flat, arrays)
         for parameter in reference.mutated:
             group = flat.groups[parameter]
             self.check_writable(Array(group.cells, (len(group.slots),), tuple(group.slots)), node)
@@ -175,6 +191,38 @@ class Helpers(Builtins):
                 group.cells.writes[slot] = group.cells.writes.get(slot, 0) + 1
         return value
 
+    def _check_writes(self, reference: Any, flat: Flattened, name: str, node: cst.Call) -> None:
+        """A helper that writes to its arrays is called in a statement of its own."""
+        for parameter in sorted(reference.writes):
+            self.check_dynamic_write(flat.dynamics[parameter], node)
+        statement = self.program.statement
+        held = getattr(statement, "value", None)
+        if reference.writes and held is not node:
+            self.fail(
+                node,
+                UnsupportedSyntax,
+                f"{name} writes to its arguments, and is called within a larger expression",
+                "Call it in a statement of its own.",
+            )
+
+    def _arrays_of(self, reference: Any, flat: Flattened, node: cst.Call) -> Iterator[Dynamic]:
+        """What is known of the arrays that a helper returns: lengths and memory, in the caller's terms."""
+        table: dict[str, Extent] = {}
+        for inside, array in flat.dynamics.items():
+            for axis, extent in enumerate(array.shape):
+                table[f"len({inside}).{axis}"] = extent
+        table.update(flat.symbols)
+        for (inside, kind), e in zip(flat.names, flat.expressions):
+            if isinstance(kind, ScalarType) and kind.kind == "int":
+                table[inside] = self.extent_of(Scalar(e, e.value if isinstance(e, Const) else None))
+        for leaf in reference.arrays:
+            regions: set[str] = set()
+            for region in leaf.regions:
+                source = flat.dynamics.get(region.partition(":")[2]) if region.startswith("param:") else None
+                regions |= source.regions if source is not None else self.site(node)
+            shape = tuple(e.substitute(table) or self.unknown_extent() for e in leaf.shape)
+            yield Dynamic("", leaf.dtype, shape, frozenset(regions))
+
     def _unflatten(
         self,
         result: Structure | Leaf,
@@ -182,15 +230,22 @@ class Helpers(Builtins):
         aliases: dict[tuple[int, ...], Any],
         path: tuple[int, ...],
         flat: Flattened,
+        arrays: Iterator[Dynamic],
     ) -> Value:
         if isinstance(result, Structure):
             if result.record == "None":
                 return Object(None, "None")
-            items = [self._unflatten(item, exprs, aliases, (*path, i), flat) for i, item in enumerate(result.items)]
+            items = [
+                self._unflatten(item, exprs, aliases, (*path, i), flat, arrays) for i, item in enumerate(result.items)
+            ]
             return Sequence_(items, record=result.cls)
+        if None in result.shape:
+            variable = exprs.pop(0)
+            assert isinstance(variable, Var)
+            return replace(next(arrays), name=variable.name)
         if not result.is_array:
             return Scalar(exprs.pop(0))
-        count = math.prod(result.shape)
+        count = count_of(result)
         items_ = [exprs.pop(0) for _ in range(count)]
         alias = aliases.get(path)
         if isinstance(alias, tuple):
@@ -239,6 +294,11 @@ def parameter_names_of(node: cst.FunctionDef | cst.Lambda) -> set[str]:
     return {each.name.value for each in (*p.posonly_params, *p.params, *p.kwonly_params, *stars)}
 
 
+def _key_of(target: Source | UserFunction) -> str:
+    source = target.source if isinstance(target, UserFunction) else target
+    return f"{source.name}:{source.first_line}"
+
+
 def _identity(source: Source) -> Any:
     function: FunctionType = source.function
     cells = tuple(id(c.cell_contents) for c in function.__closure__ or () if _filled(c))
@@ -270,15 +330,22 @@ class Flattened:
     Arguments that share memory share it inside the helper, too.
     """
 
-    def __init__(self, caller: Helpers, specialize: bool, node: cst.CSTNode, target: cst.FunctionDef | cst.Lambda):
+    def __init__(
+        self, caller: Helpers, specialize: bool, node: cst.CSTNode, target: cst.FunctionDef | cst.Lambda, key: str
+    ):
+        self.key = key
         self.caller = caller
         self.specialize = specialize
         self.node = node
         self.expressions: list[Expr] = []
-        self.names: list[tuple[str, ScalarType]] = []
+        self.names: list[tuple[str, ScalarType | ArrayType]] = []
         self.environment: Environment = {}
         self.defaults: Environment = {}
         self.groups: dict[str, Group] = {}
+        self.dynamics: dict[str, Dynamic] = {}
+        """The caller's arrays of run-time lengths, by the names that they have inside."""
+        self.symbols: dict[str, Extent] = {}
+        """Lengths that several arguments share."""
         self._by_uid: dict[int, str] = {}
         self._user_names = {name.value for name in names_in(target)}
         self._taken: set[str] = set()
@@ -294,7 +361,7 @@ class Flattened:
         description, self.defaults[name] = self._flatten(f"default_{name}", value)
         return description
 
-    def _append(self, name: str, e: Expr, kind: ScalarType) -> Var:
+    def _append(self, name: str, e: Expr, kind: Any) -> Var:
         while name in self._taken:
             name += "_"
         self._taken.add(name)
@@ -318,7 +385,11 @@ class Flattened:
                 return ("known", type(known), known), Scalar(Const(known), known)
             kind = value.type if value.type.bits else ScalarType(value.type.kind, 64)
             return ("scalar", kind), Scalar(self._append(name, value.expr, kind))
+        if isinstance(value, (Dynamic, Lazy)):
+            return self._dynamic(name, value)
         if isinstance(value, Array):
+            if (self.key, name) in self.caller.program.promoted:
+                return self._dynamic(name, self._promoted(value))
             return self._array(name, value)
         if isinstance(value, Sequence_):
             parts = [self._flatten(f"{name}_{i}", item) for i, item in enumerate(value.items)]
@@ -364,12 +435,47 @@ class Flattened:
             return ("dict", described), Dictionary({k: p for k, (_, p) in parts4.items()})
         self.caller.fail(self.node, UnsupportedType, f"{describe(value)} as an argument of a function", "")
 
+    def _promoted(self, value: Array) -> Dynamic | Lazy:
+        """An array of known shape whose places the helper does not know: it has to be an array in the caller, too."""
+        owner = value.cells.owner or value.cells.argument
+        if owner is not None and (self.caller.key, owner) not in self.caller.program.promoted:
+            error = UnsupportedType(
+                f"{owner} has a known shape, and the helper indexes it by a value", hint="Use one kind of index.",
+                location=self.caller.source.location(self.node),
+            )  # fmt: skip
+            demand = NeedsKnown(error)
+            demand.promote = (self.caller.key, owner)
+            raise demand
+        return self.caller.spill(value, self.node)
+
+    def _dynamic(self, name: str, value: Dynamic | Lazy) -> tuple[Any, Value]:
+        array = self.caller.whole(value, self.node)
+        kind = ArrayType(array.dtype, len(array.shape))
+        variable = self._append(name, Var(array.name, kind), kind)  # type: ignore[arg-type]
+        regions = {f"param:{variable.name}"}
+        regions |= {f"param:{other}" for other, held in self.dynamics.items() if held.regions & array.regions}
+        shape: list[Extent] = []
+        for axis, extent in enumerate(array.shape):
+            symbol = f"len({variable.name}).{axis}"
+            if extent.known is not None:
+                shape.append(extent)
+                continue
+            known = next((s for s, e in self.symbols.items() if e == extent), None)
+            if known is None:
+                self.symbols[symbol] = extent
+            shape.append(Extent.symbol(known or symbol))
+        self.dynamics[variable.name] = array
+        inside = Dynamic(variable.name, array.dtype, tuple(shape), frozenset(regions))
+        return ("dynamic", inside), inside
+
     def _array(self, name: str, value: Array) -> tuple[Any, Value]:
         kind = value.dtype if value.dtype.bits else ScalarType(value.dtype.kind, 64)
         group_name = self._by_uid.get(value.cells.uid)
         if group_name is None:
             group_name = self._prefix(name)
-            inside = Cells([], kind, prefix=group_name, argument=group_name, frozen=value.cells.frozen)
+            inside = Cells(
+                [], kind, prefix=group_name, argument=group_name, frozen=value.cells.frozen, owner=group_name
+            )
             self.groups[group_name] = Group(value.cells, [], inside)
             self._by_uid[value.cells.uid] = group_name
         group = self.groups[group_name]

@@ -15,7 +15,10 @@ from .assignments import Assignments
 from .bindings import bindings, names_in
 from .flow import Loop, NeedsKnown
 from .merge import Path
-from .values import Array, Range, Scalar, Value, cells_of, copy_environment
+from .values import Array, Dynamic, Lazy, Range, Scalar, Stream, Value, cells_of, copy_environment
+
+LONGEST_UNROLLED = 64
+"""Iterations that are unrolled rather than keeping an array of known shape as an array."""
 
 __all__ = ["DynamicContinue", "Loops", "comments_of"]
 
@@ -112,15 +115,33 @@ class Loops(Assignments):
             try:
                 self._rolled(node, iterable, origin)
                 return
-            except NeedsKnown:
-                if any(not isinstance(b.constant, int) for b in iterable.bounds):
+            except NeedsKnown as demand:
+                known = [b.constant for b in iterable.bounds]
+                if any(not isinstance(k, int) for k in known):
+                    raise
+                if demand.promote is not None and len(range(*known)) > LONGEST_UNROLLED:  # type: ignore[arg-type]
                     raise
                 self._restore(saved)
                 self.origin = origin
         if isinstance(iterable, Range) and any(not isinstance(b.constant, int) for b in iterable.bounds):
             self._reversed_range(node, iterable, origin)
             return
+        if isinstance(iterable, (Dynamic, Lazy, Stream)):
+            self._over_array(node, iterable, origin)
+            return
         self._unrolled(node, self.items_of(iterable, node.iter), origin)
+
+    def _over_array(self, node: cst.For, iterable: Dynamic | Lazy | Stream, origin: Origin) -> None:
+        """`for x in u`: a loop over the places of u."""
+        stream = self.stream_of(iterable)
+        assert stream is not None
+        name = self.fresh(f"{node.target.value}_place" if isinstance(node.target, cst.Name) else "place")
+        target = Var(name, INT64)
+
+        def first() -> None:
+            self.bind_pattern(node.target, stream.item(target))
+
+        self._rolled(node, Range((Scalar(stream.length),)), origin, target, first)
 
     def _snapshot(self) -> Any:
         return (
@@ -143,10 +164,14 @@ class Loops(Assignments):
             loop.breaks[:], loop.continues[:] = b, c
         self.result, self.program.produced, self.unrolling, self.reachable = result, produced, unrolling, True
 
-    def _rolled(self, node: cst.For, iterable: Range, origin: Origin) -> None:
-        """A loop that stays a loop."""
-        assert isinstance(node.target, cst.Name)
-        name = node.target.value
+    def _rolled(
+        self, node: cst.For, iterable: Range, origin: Origin, counter: Var | None = None,
+        first: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
+        """A loop that stays a loop; `first` binds its targets where it counts with a variable of its own."""
+        if counter is None:
+            assert isinstance(node.target, cst.Name)
+        name = counter.name if counter is not None else node.target.value  # type: ignore[attr-defined]
         target = Var(name, INT64)
         bounds = tuple(b.expr for b in iterable.bounds)
         known = [b.constant for b in iterable.bounds]
@@ -158,6 +183,8 @@ class Loops(Assignments):
         def lower() -> None:
             self.environment[name] = Scalar(target)
             self.origin = None
+            if first is not None:
+                first()
             self.lower_body(node.body)
 
         assigned = set(bindings(node)) - {name}

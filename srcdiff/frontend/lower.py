@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, NoReturn
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import libcst as cst
 
 from ..errors import SrcdiffError, UnsupportedSyntax, UnsupportedType
-from ..ir.expr import Const, Expr, Opaque
+from ..ir.expr import Const, Expr, Opaque, Var
 from ..ir.statements import (
     Assert,
     Block,
@@ -23,19 +23,24 @@ from ..ir.statements import (
     Leaf,
     Origin,
     Raise,
+    Rebind,
     Return,
     Statement,
     Structure,
+    View,
 )
-from ..ir.types import join
+from ..ir.types import ArrayType, ScalarType, join
 from .bindings import bindings, names_in
 from .expressions import describe
+from .extents import Extent
 from .loops import DynamicContinue, Loops, comments_of
 from .merge import Path
 from .program import Program, Signal, freeze
 from .source import Source
 from .values import (
     Array,
+    Dynamic,
+    Lazy,
     Object,
     OpenArray,
     Scalar,
@@ -64,6 +69,11 @@ class FunctionLowerer(Loops):
         self.argument_cells = {}
         self.recursive = False
         self.result: Structure | Leaf | None = None
+        self.integers = {}
+        self.spelled = {}
+        self.writes = set()
+        self.views_or_copies = {}
+        self.results: list[list[Dynamic]] = []
         self.mutated: list[str] = []
         self.aliases: dict[tuple[int, ...], Any] | None = None
         self.scopes = []
@@ -219,7 +229,9 @@ class FunctionLowerer(Loops):
     def emit_return(self, value: Value, node: cst.CSTNode) -> None:
         if isinstance(value, OpenArray):
             self.refuse_open(value, node)
+        value = self.settled_arrays(value, node)
         structure, exprs = self._leaves(value, node)
+        self.results.append(list(_dynamic_leaves(value)))
         if not self.entry:
             self._note_aliases(value, node)
         if self.result is None:
@@ -239,6 +251,52 @@ class FunctionLowerer(Loops):
         self.emit(Return(tuple(exprs), tail=None))
         self.exits.append((self.block, len(self.block) - 1, tail))
         self.reachable = False
+
+    def parameter_array(
+        self, name: str, text: str, kind: ScalarType, ndim: int, shape: tuple[int, ...] | None
+    ) -> Dynamic:
+        """An array parameter; one that is an item of a tuple gets a name of its own."""
+        if text != name:
+            self.emit(Rebind((self.variable(name, kind, ndim),), (View(Var(text, ArrayType(kind, ndim))),)))  # type: ignore[arg-type]
+        extents = []
+        for axis in range(ndim):
+            symbol = f"len({name}).{axis}"
+            if name not in self.unstable:
+                self.spelled[symbol] = [self.length_of(name, axis, ndim)]
+            extents.append(Extent.symbol(symbol) if shape is None else Extent(shape[axis]))
+        region = f"param:{name}" if text == name else f"param:{text.partition('[')[0]}"
+        return Dynamic(name, kind, tuple(extents), frozenset({region}))
+
+    def learn_parameters(self, values: Iterable[Value]) -> None:
+        """How the lengths of a helper's arrays are written."""
+        for value in values:
+            for array in _dynamic_leaves(value):
+                for axis, extent in enumerate(array.shape):
+                    symbol = f"len({array.name}).{axis}"
+                    if extent == Extent.symbol(symbol) and array.name not in self.unstable:
+                        self.spelled[symbol] = [self.length_of(array.name, axis, len(array.shape))]
+
+    def returned_arrays(self) -> tuple[Dynamic, ...]:
+        """What every `return` agrees on about the arrays of the result."""
+        merged: list[Dynamic] = []
+        for column in zip(*self.results):
+            first = column[0]
+            shape = tuple(
+                first.shape[n] if all(a.shape[n] == first.shape[n] for a in column) else self.unknown_extent()
+                for n in range(len(first.shape))
+            )
+            regions = frozenset().union(*(a.regions for a in column))
+            merged.append(Dynamic("", first.dtype, shape, regions))
+        return tuple(merged)
+
+    def settled_arrays(self, value: Value, node: cst.CSTNode) -> Value:
+        """The value with every array of run-time lengths in a variable of its own."""
+        if isinstance(value, (Dynamic, Lazy)):
+            return self.whole(value, node, "result")
+        if isinstance(value, Sequence_) and any(isinstance(i, (Dynamic, Lazy, Sequence_)) for i in value.items):
+            items = [self.settled_arrays(item, node) for item in value.items]
+            return Sequence_(items, value.is_list, value.record, prefix=value.prefix)
+        return value
 
     def _note_aliases(self, value: Value, node: cst.CSTNode) -> None:
         """Remember which arrays of a helper's result are its arguments: the caller's array is what they become."""
@@ -348,6 +406,10 @@ class FunctionLowerer(Loops):
                 if isinstance(e, Opaque) and e.text == "?":
                     self.fail(node, UnsupportedType, "an element of the result has no value", "Use np.zeros.")
             return Leaf(value.shape, value.dtype, True), value.items
+        if isinstance(value, Dynamic):
+            rank = len(value.shape)
+            variable = Var(value.name, ArrayType(value.dtype, rank))  # type: ignore[arg-type]
+            return Leaf((None,) * rank, value.dtype, True), [variable]
         if isinstance(value, Sequence_):
             parts = [self._leaves(item, node) for item in value.items]
             record = value.record
@@ -489,6 +551,14 @@ class FunctionLowerer(Loops):
             self.lower_compound(orelse)
         else:
             self.lower_body(orelse.body)
+
+
+def _dynamic_leaves(value: Value) -> Iterator[Dynamic]:
+    if isinstance(value, Dynamic):
+        yield value
+    elif isinstance(value, Sequence_):
+        for item in value.items:
+            yield from _dynamic_leaves(item)
 
 
 def _parameters(node: cst.FunctionDef | cst.Lambda) -> list[cst.Param]:

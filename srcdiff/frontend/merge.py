@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..ir.expr import Expr, Var
-from ..ir.statements import Assign, Statement
-from ..ir.types import ScalarType, join
-from .values import Array, Cells, Environment, Poison, Scalar, Sequence_, Value, cell_name, cells_of, defined
+from ..ir.statements import Assign, Rebind, Statement, View
+from ..ir.types import ArrayType, ScalarType, join
+from .extents import Extent
+from .values import Array, Cells, Dynamic, Environment, Poison, Scalar, Sequence_, Value, cell_name, cells_of, defined
 
 if TYPE_CHECKING:
     from .flow import Flow
@@ -64,6 +65,8 @@ class Merge:
             return next(v for v in values if isinstance(v, Poison))
         if all(isinstance(v, Scalar) for v in values):
             return self.scalar(name, [v for v in values if isinstance(v, Scalar)])
+        if all(isinstance(v, Dynamic) for v in values):
+            return self.dynamic(name, [v for v in values if isinstance(v, Dynamic)])
         if all(isinstance(v, Array) for v in values):
             arrays = [v for v in values if isinstance(v, Array)]
             if len({a.shape for a in arrays}) == 1:
@@ -80,6 +83,8 @@ class Merge:
                 return joined
         if all(v is first or v == first for v in values):
             return first
+        if any(isinstance(v, Dynamic) for v in values):
+            self.flow.promote([v for v in values if isinstance(v, Array)])
         return Poison(
             f"{name} has different types or shapes on the paths that lead here",
             f"Give {name} one type on every path.",
@@ -103,6 +108,24 @@ class Merge:
             if not (isinstance(v.expr, Var) and v.expr.name == name):
                 self.moves[path].append((variable, v.expr))
         return Scalar(variable, known)
+
+    def dynamic(self, name: str, arrays: list[Dynamic]) -> Value:
+        """Arrays keep their variable; lengths that differ become one that is not known."""
+        first = arrays[0]
+        if any(a.dtype != first.dtype or len(a.shape) != len(first.shape) for a in arrays):
+            return Poison(f"{name} has different types on the paths that lead here", f"Give {name} one type.")
+        variable = first.name if all(a.name == first.name for a in arrays) else name
+        for path, a in zip(self.paths, arrays):
+            if a.name != variable:
+                kind = ArrayType(a.dtype, len(a.shape))
+                self.flow.taken.add(variable)
+                path.insert(Rebind((Var(variable, kind),), (View(Var(a.name, kind)),)))  # type: ignore[arg-type]
+        regions = frozenset().union(*(a.regions for a in arrays))
+        shape = tuple(
+            first.shape[n] if all(a.shape[n] == first.shape[n] for a in arrays) else self.flow.unknown_extent()
+            for n in range(len(first.shape))
+        )
+        return Dynamic(variable, first.dtype, shape, regions)
 
     def array(self, name: str, arrays: list[Array]) -> Value:
         key = tuple(a.cells.uid for a in arrays)
@@ -196,17 +219,38 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
         for slot, new in zip(before.slots, after.items):
             scalar(cell_name(prefix, slot), root, before.cells.items[slot], new)
 
+    def dynamic(name: str, root: str, before: Dynamic, after: Dynamic) -> None:
+        if before.dtype != after.dtype or len(before.shape) != len(after.shape):
+            changes.add(f"!{root}")
+            return
+        known = flow.heads.get(name)
+        shape = tuple(
+            b if b == a or (known is not None and known.shape[n] == b and _is_open(b)) else flow.unknown_extent()
+            for n, (b, a) in enumerate(zip(before.shape, after.shape))
+        )
+        merged = Dynamic(before.name, before.dtype, shape, before.regions | after.regions)
+        if merged != before:
+            flow.heads[name] = merged
+            changes.add(root)
+        if after.name != before.name:
+            kind = ArrayType(before.dtype, len(before.shape))
+            path.insert(Rebind((Var(before.name, kind),), (View(Var(after.name, kind)),)))  # type: ignore[arg-type]
+
     def compare(name: str, root: str, before: Value, after: Value) -> None:
         if isinstance(before, Scalar) and isinstance(after, Scalar):
             scalar(name, root, before.expr, after.expr)
             if before.known is not None and before.known != after.known:
                 changes.add(root)
+        elif isinstance(before, Dynamic) and isinstance(after, Dynamic):
+            dynamic(name, root, before, after)
         elif isinstance(before, Array) and isinstance(after, Array) and before.shape == after.shape:
             array(root, before, after)
         elif isinstance(before, Sequence_) and isinstance(after, Sequence_) and len(before.items) == len(after.items):
             for i, (old, new) in enumerate(zip(before.items, after.items)):
                 compare(cell_name(before.prefix or name, i), root, old, new)
         elif not (isinstance(before, Poison) or before is after or before == after):
+            if isinstance(before, Dynamic) or isinstance(after, Dynamic):
+                flow.promote([v for v in (before, after) if isinstance(v, Array)])
             changes.add(f"!{root}")
 
     for name, before in head.items():
@@ -217,6 +261,10 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
         move = Assign(tuple(targets), tuple(values))
         flow.assigning(move)
         path.insert(move)
+
+
+def _is_open(extent: Extent) -> bool:
+    return any(name.startswith("@") for name, _ in extent.terms)
 
 
 def _shared(environment: Environment, array: Array, name: str) -> bool:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from ..errors import UnsupportedSyntax, UnsupportedType
-from ..ir.statements import Block, For, Function, If, Leaf, Statement, Structure, While, leaves
-from ..ir.types import FLOAT64, ScalarType
-from .values import UserFunction, copy_environment
+from ..ir.statements import Block, For, Function, If, Leaf, Statement, Structure, While, count_of, leaves
+from ..ir.types import FLOAT64, ArrayType, ScalarType
+from .values import Dynamic, UserFunction, copy_environment
 
 if TYPE_CHECKING:
     from .flow import Flow
 
-__all__ = ["STATEMENT_BUDGET", "HelperReference", "OpenLength", "Program", "Refine", "Signal", "freeze", "literal"]
+__all__ = ["STATEMENT_BUDGET", "HelperReference", "OpenLength", "Program", "Refine", "Signal", "TooLong", "freeze", "literal"]
 
 STATEMENT_BUDGET = 6000
 """Statements that unrolling may produce: past it, compile time grows to minutes."""
@@ -33,6 +33,10 @@ class Refine(Signal):
         super().__init__(name)
         self.name = name
         self.shape = shape
+
+
+class TooLong(UnsupportedSyntax):
+    """Unrolling gives too many statements."""
 
 
 class OpenLength(UnsupportedType):
@@ -56,6 +60,10 @@ class HelperReference:
     group_types: dict[str, tuple[ScalarType, ...]] = field(default_factory=dict)
     aliases: dict[tuple[int, ...], Any] = field(default_factory=dict)
     """Arrays of the result that are arguments: (argument, places); or why a write to one is refused."""
+    writes: frozenset[str] = frozenset()
+    """Arrays of run-time lengths that the function writes to."""
+    arrays: tuple[Dynamic, ...] = ()
+    """What is known of the arrays of run-time lengths that it returns, in its own terms."""
     lowering: Any = None
     location: Any = None
 
@@ -66,10 +74,15 @@ class HelperReference:
 
     def result_types(self, result: Structure | Leaf) -> list[ScalarType]:
         """One type a returned scalar, elements of written array arguments last."""
-        kinds = [leaf.dtype for leaf in leaves(result) for _ in range(math.prod(leaf.shape))]
+        kinds: list[Any] = []
+        for leaf in leaves(result):
+            if None in leaf.shape:
+                kinds.append(ArrayType(leaf.dtype, len(leaf.shape)))
+            else:
+                kinds += [leaf.dtype] * count_of(leaf)
         for array in self.mutated:
             kinds.extend(self.group_types[array])
-        return [ScalarType(k.kind, 64) if k.bits == 0 else k for k in kinds]
+        return [ScalarType(k.kind, 64) if k.bits == 0 and k.kind != "array" else k for k in kinds]
 
 
 @dataclass(eq=False)
@@ -92,6 +105,12 @@ class Program:
     kept: list[Any] = field(default_factory=list)
     """Objects whose identity is part of a key: kept alive."""
     produced: int = 0
+    dynamic: bool = False
+    """Whether arrays may have lengths that are known at run time only."""
+    promoted: set[tuple[str, str]] = field(default_factory=set)
+    """Arrays of known shape, by function and name, that stay arrays because their places are not known."""
+    symbols: int = 0
+    """Lengths that were given a symbol."""
     statement: cst.CSTNode | None = None
 
     def count_statement(self, flow: Flow) -> None:
@@ -99,7 +118,7 @@ class Program:
         if self.produced > STATEMENT_BUDGET and self.statement is not None:
             flow.fail(
                 self.statement,
-                UnsupportedSyntax,
+                TooLong,
                 f"unrolling gives more than {STATEMENT_BUDGET} statements",
                 "Loops over small arrays are unrolled; keep them short, or index nothing of known shape in the loop.",
             )
@@ -112,6 +131,15 @@ class Program:
             name, number = f"{base}_{number}", number + 1
         self.constants[name] = text
         self.constant_values[name] = value
+        self.globals.add(name)
+        return name
+
+    def table(self, name: str, text: str) -> str:
+        """Declare a constant array at the head of the module; returns its name there."""
+        base, number = name, 2
+        while self.constants.get(name, text) != text or (name in self.globals and name not in self.constants):
+            name, number = f"{base}_{number}", number + 1
+        self.constants[name] = text
         self.globals.add(name)
         return name
 
@@ -145,6 +173,7 @@ class Program:
                 lowerer.taken.update(names)
                 reference.lowering = lowerer
                 environment = copy_environment(flat.environment)
+                lowerer.learn_parameters(environment.values())
                 if isinstance(target, UserFunction):
                     itself = replace(target, owner=lowerer, environment={}, scopes=(), defaults=flat.defaults)
                     environment.setdefault(target.name, itself)
@@ -161,6 +190,7 @@ class Program:
                 reference.aliases = lowerer.aliases or {}
                 reference.result = lowerer.result
                 reference.mutated = tuple(lowerer.mutated)
+                reference.writes, reference.arrays = frozenset(lowerer.writes), lowerer.returned_arrays()
                 if settled or not lowerer.recursive:
                     break
             reference.function = Function(

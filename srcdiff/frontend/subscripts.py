@@ -11,7 +11,8 @@ from ..errors import UnsupportedType
 from ..ir.expr import Call, Const, Load, Opaque
 from ..ir.types import INT64, ScalarType
 from .expressions import Expressions, Later, describe
-from .values import Array, Dictionary, Object, OpenArray, Scalar, Sequence_, Value, is_undefined
+from .flow import NeedsKnown
+from .values import Array, Dictionary, Dynamic, Lazy, Object, OpenArray, Scalar, Sequence_, Value, is_undefined
 
 __all__ = ["Subscripts"]
 
@@ -36,8 +37,10 @@ class Subscripts(Expressions):
             return self._sequence_item(base, node)
         if isinstance(base, OpenArray):
             return self._open_item(base, node)
+        if isinstance(base, (Dynamic, Lazy)):
+            return self.dynamic_subscript(base, node)
         if isinstance(base, Array):
-            return self.subscript(base, self.index(node, base.shape), node)
+            return self.subscript(base, self.index_of(base, node), node)
         if isinstance(base, Object) and isinstance(base.value, type(Ellipsis)):
             pass
         self.fail(node, UnsupportedType, f"{describe(base)} is indexed", "Index arrays, tuples and lists.")
@@ -161,6 +164,21 @@ class Subscripts(Expressions):
             axis += 1
         return result
 
+    def index_of(self, base: Array, node: cst.Subscript) -> list[Any]:
+        """The index of a subscript; where it is not known, the array may have to stay one when the program runs."""
+        try:
+            return self.index(node, base.shape)
+        except NeedsKnown as demand:
+            if demand.promote is None and base.cells.owner is not None:
+                demand.promote = (self.key, base.cells.owner)
+            raise
+
+    def dynamic_subscript(self, base: Dynamic | Lazy, node: cst.Subscript) -> Value:
+        raise NotImplementedError
+
+    def dynamic_attribute(self, base: Dynamic | Lazy, name: str, node: cst.Attribute) -> Value:
+        raise NotImplementedError
+
     def _known_index(self, value: Value, node: cst.CSTNode) -> int:
         scalar = self.as_scalar(value, node)
         if scalar.type.kind not in ("int", "bool"):
@@ -193,6 +211,8 @@ class Subscripts(Expressions):
             except AttributeError:
                 self.fail(node, UnsupportedType, f"{base.text or 'it'} has no attribute {name}", "")
             return self.constant_value(found, text, node)
+        if isinstance(base, (Dynamic, Lazy)):
+            return self.dynamic_attribute(base, name, node)
         if isinstance(base, Array):
             if name == "shape":
                 return Sequence_([Scalar(Const(n), n) for n in base.shape])

@@ -7,18 +7,22 @@ scalars in the emitted code; a `Cells` is the storage that views of one array sh
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..ir.expr import Const, Expr, Opaque
 from ..ir.types import ScalarType
+from .extents import Extent
 
 __all__ = [
     "Array",
     "Cells",
+    "Cut",
     "Dictionary",
+    "Dynamic",
     "Environment",
+    "Lazy",
     "Object",
     "OpenArray",
     "Partial",
@@ -26,6 +30,8 @@ __all__ = [
     "Range",
     "Scalar",
     "Sequence_",
+    "Span",
+    "Stream",
     "UserFunction",
     "Value",
     "adopt",
@@ -70,6 +76,8 @@ class Cells:
     prefix: str | None = None
     frozen: str | None = None
     """Why a write is refused: the array may or may not share memory with another."""
+    owner: str | None = None
+    """The name under which it was made; an array whose places are not known when compiling keeps it."""
     argument: str | None = None
     """The parameter whose memory this is."""
     writes: dict[int, int] = field(default_factory=dict)
@@ -77,7 +85,7 @@ class Cells:
 
     def copy(self) -> Cells:
         items, writes = list(self.items), dict(self.writes)
-        return Cells(items, self.dtype, self.uid, self.prefix, self.frozen, self.argument, writes)
+        return Cells(items, self.dtype, self.uid, self.prefix, self.frozen, self.owner, self.argument, writes)
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,64 @@ class OpenArray:
     dtype: ScalarType
     ndim: int
     active: bool
+
+
+@dataclass(frozen=True)
+class Span:
+    """`lower:upper` of one axis, with `lower` from its start and `upper` from its end; `length` is its own."""
+
+    lower: int
+    upper: int
+    length: Expr
+
+    @property
+    def is_full(self) -> bool:
+        return self.lower == 0 and self.upper == 0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Any other slice, as text with slots for its bounds: NumPy itself says which elements it holds."""
+
+    text: str
+    args: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Dynamic:
+    """An array of the emitted program, whose lengths are known at run time, or part of one.
+
+    `regions` names the pieces of memory that it may be in. `index` has an entry for each axis of the variable: a
+    fixed place, a slice, or None for a new axis; without it the value is the whole variable.
+    """
+
+    name: str
+    dtype: ScalarType
+    shape: tuple[Extent, ...]
+    regions: frozenset[str]
+    index: tuple[Expr | Span | Cut | None, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Lazy:
+    """An array that is not stored: `element` gives the expression of one element, so that loops are fused.
+
+    `reads` are the arrays that it reads, each with whether an element is computed from the element at the same place.
+    """
+
+    dtype: ScalarType
+    shape: tuple[Extent, ...]
+    lengths: tuple[Expr, ...]
+    element: Callable[[tuple[Expr, ...]], Expr]
+    reads: tuple[tuple[Dynamic, bool], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """What a loop goes through whose length is known at run time: `enumerate`, `zip` and arrays themselves."""
+
+    length: Expr
+    item: Callable[[Expr], Any]
 
 
 @dataclass(eq=False)
@@ -172,7 +238,10 @@ class Poison:
     hint: str
 
 
-Value = Scalar | Array | OpenArray | Sequence_ | Object | Dictionary | UserFunction | Partial | Range | Poison
+Value = (
+    Scalar | Array | OpenArray | Dynamic | Lazy | Stream | Sequence_ | Object | Dictionary | UserFunction | Partial
+    | Range | Poison
+)  # fmt: skip
 Environment = dict[str, Value]
 
 

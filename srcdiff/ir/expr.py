@@ -27,6 +27,7 @@ __all__ = [
     "Call",
     "Compare",
     "Const",
+    "Element",
     "Expr",
     "Helper",
     "Load",
@@ -165,6 +166,22 @@ class Load(Expr):
             return self
 
         return _intern((Load, array, index, type), make)  # type: ignore[return-value]
+
+
+class Element(Load):
+    """An element of an array that the program may write: another reading may give another value."""
+
+    __slots__ = ()
+
+    def __new__(cls, array: str, index: tuple[Any, ...], type: ScalarType) -> Element:
+        operands = tuple(i for i in index if isinstance(i, Expr))
+
+        def make() -> Element:
+            self = object.__new__(cls)
+            self.array, self.index, self.type, self.args = array, index, type, operands
+            return self
+
+        return _intern((Element, array, index, type), make)  # type: ignore[return-value]
 
 
 class Op(Expr):
@@ -328,7 +345,7 @@ def _plain(e: Expr) -> float | complex | None:
 
 
 def is_atom(e: Expr) -> bool:
-    return isinstance(e, (Const, Var, Load)) and not e.args
+    return isinstance(e, (Const, Var, Load)) and not e.args and not isinstance(e, Element)
 
 
 def children(e: Expr) -> tuple[Expr, ...]:
@@ -516,7 +533,7 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
         return Opaque(e.text, e.type, args, e.reads)
     if isinstance(e, Load):
         fresh = iter(args)
-        return Load(e.array, tuple(next(fresh) if isinstance(i, Expr) else i for i in e.index), e.type)
+        return type(e)(e.array, tuple(next(fresh) if isinstance(i, Expr) else i for i in e.index), e.type)
     raise TypeError(type(e).__name__)
 
 

@@ -10,6 +10,8 @@ from .expr import Expr, Var
 from .types import ScalarType
 
 __all__ = [
+    "Allocate",
+    "ArrayCall",
     "Assert",
     "Assign",
     "Block",
@@ -24,12 +26,16 @@ __all__ = [
     "Line",
     "Origin",
     "Raise",
+    "Rebind",
     "Return",
     "Statement",
     "Store",
     "StoreMany",
     "Structure",
+    "View",
     "While",
+    "count_of",
+    "expressions_of",
     "leaves",
     "statements",
 ]
@@ -74,6 +80,45 @@ class Store(Statement):
     array: str
     index: tuple[int | Expr, ...]
     value: Expr
+
+
+@dataclass(frozen=True)
+class Allocate(Statement):
+    """`target = np.zeros(shape)`: a new array; `fill` is "zeros" or "empty"."""
+
+    target: Var
+    shape: tuple[Expr, ...]
+    fill: str
+
+
+@dataclass(frozen=True)
+class View:
+    """How an array is taken from another: itself, part of it, its axes in another order, another shape, a copy.
+
+    `detail` holds the index (entries as text with slots for `args`), the axes, or the lengths.
+    """
+
+    array: Var
+    kind: str = "itself"
+    detail: tuple[Any, ...] = ()
+    args: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rebind(Statement):
+    """Names for arrays, bound in parallel: `u, v = v, u`, `inner = u[1:-1]`."""
+
+    targets: tuple[Var, ...]
+    sources: tuple[View, ...]
+
+
+@dataclass(frozen=True)
+class ArrayCall(Statement):
+    """`targets = function(args)` on whole arrays: a row of the table of array rules."""
+
+    targets: tuple[Var, ...]
+    function: str
+    args: tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -160,9 +205,12 @@ Block = tuple[Statement, ...]
 
 @dataclass(frozen=True)
 class Leaf:
-    """A scalar or array in the structure of arguments or results: its shape and dtype."""
+    """A scalar or array in the structure of arguments or results: its shape and dtype.
 
-    shape: tuple[int, ...]
+    Lengths that are not known when compiling are None; such an array is one value, otherwise each element is one.
+    """
+
+    shape: tuple[int | None, ...]
     dtype: ScalarType
     is_array: bool = False
 
@@ -175,6 +223,33 @@ class Structure:
     record: str | None = None
     fields: tuple[str, ...] = ()
     cls: Any = field(default=None, compare=False)
+
+
+def count_of(leaf: Leaf) -> int:
+    """How many values a leaf holds: one an element, or one array."""
+    count = 1
+    for n in leaf.shape:
+        if n is None:
+            return 1
+        count *= n
+    return count
+
+
+def expressions_of(s: Statement) -> tuple[Expr, ...]:
+    """The expressions that a statement itself evaluates, those of nested blocks left out."""
+    if isinstance(s, (Assign, Return, StoreMany)):
+        return s.values
+    if isinstance(s, (CallHelper, ArrayCall)):
+        return s.args
+    if isinstance(s, Store):
+        return (s.value, *(i for i in s.index if isinstance(i, Expr)))
+    if isinstance(s, Allocate):
+        return s.shape
+    if isinstance(s, Rebind):
+        return tuple(e for source in s.sources for e in (source.array, *source.args))
+    if isinstance(s, (If, While, Assert)):
+        return (s.test,)
+    return s.bounds if isinstance(s, For) else ()
 
 
 def leaves(structure: Structure | Leaf) -> Iterator[Leaf]:

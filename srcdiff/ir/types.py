@@ -66,10 +66,30 @@ STRING = ScalarType("str")
 
 @dataclass(frozen=True)
 class ArrayType:
-    """An array of unknown lengths, which stays an array."""
+    """An array of unknown lengths, which stays an array. As a value it is no number: its tangent is another array."""
 
     dtype: ScalarType
     ndim: int
+    kind: str = "array"
+
+    @property
+    def bits(self) -> int:
+        return self.dtype.bits
+
+    @property
+    def is_real(self) -> bool:
+        return False
+
+    @property
+    def is_differentiable(self) -> bool:
+        return False
+
+    @property
+    def numpy(self) -> str:
+        return self.dtype.numpy
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(':' * self.ndim)}]"
 
 
 @dataclass(frozen=True)

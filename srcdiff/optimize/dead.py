@@ -11,6 +11,8 @@ from dataclasses import replace
 from ..analyses.liveness import reads
 from ..ir.expr import Expr
 from ..ir.statements import (
+    Allocate,
+    ArrayCall,
     Assert,
     Assign,
     Block,
@@ -21,11 +23,13 @@ from ..ir.statements import (
     For,
     If,
     Raise,
+    Rebind,
     Return,
     Statement,
     Store,
     StoreMany,
     While,
+    expressions_of,
 )
 
 __all__ = ["remove_dead"]
@@ -65,6 +69,8 @@ def _statement(s: Statement, live: Live, breaks: Live, continues: Live) -> tuple
         return s, live | reads(s.test)
     if isinstance(s, Store):
         return s, live | reads(s.value, *(i for i in s.index if isinstance(i, Expr))) | {s.array}
+    if isinstance(s, (Allocate, ArrayCall, Rebind)):
+        return s, live | reads(*expressions_of(s))
     if isinstance(s, StoreMany):
         return s, live | reads(*s.values) | {s.array}
     if isinstance(s, Break):

@@ -10,7 +10,8 @@ stands, run, and compiled by Numba with `error_model="numpy"`. `needed` gives th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 __all__ = ["SUPPORT", "needed"]
 
@@ -497,8 +498,8 @@ SUPPORT: dict[str, Callable[..., float]] = {
 }  # fmt: skip
 
 
-def needed(names: Iterable[str]) -> tuple[str, ...]:
-    """The given names of SUPPORT and what they call, each after what it calls.
+def needed(names: Iterable[str], table: Mapping[str, Callable[..., Any]] = SUPPORT) -> tuple[str, ...]:
+    """The given names of a table of functions and what they call, each after what it calls.
 
     >>> needed(["inverse_mills"])
     ('exp_square', 'ndtr', 'erfcx', 'inverse_mills')
@@ -506,8 +507,8 @@ def needed(names: Iterable[str]) -> tuple[str, ...]:
     order: dict[str, None] = {}
 
     def visit(name: str) -> None:
-        for callee in SUPPORT[name].__code__.co_names:
-            if callee in SUPPORT and callee not in order:
+        for callee in table[name].__code__.co_names:
+            if callee in table and callee not in order:
                 visit(callee)
         order[name] = None
 

@@ -1,0 +1,644 @@
+"""Forward mode for programs with arrays: values and tangents side by side, in one direction or in rows of them.
+
+The tangent of an array `u` is an array `u_dot` of its shape and one more axis, of directions; that of a number is a
+row. Names, views and copies of arrays are repeated for their tangents, so that tangents share memory exactly where
+values do. Within a straight-line block values and partials come first, as numbers, and then one loop over the
+directions runs through the chain of tangents: LLVM vectorises it, and its length costs no compile time.
+
+With a single direction the trailing axis and the loop vanish, and each tangent stands above its statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..analyses.activity import Activity, activity, has_arrays
+from ..analyses.liveness import reads
+from ..emitter.arrays import allocate_text, rebind_text, shape_text, tangent_call
+from ..errors import UnsupportedType
+from ..ir.expr import (
+    ZERO,
+    Call,
+    Const,
+    Element,
+    Expr,
+    Helper,
+    Load,
+    Op,
+    Var,
+    add,
+    is_zero,
+    key_of,
+    mul,
+    rebuild,
+    topological,
+)
+from ..ir.statements import (
+    Allocate,
+    ArrayCall,
+    Assign,
+    Block,
+    CallHelper,
+    Comment,
+    For,
+    If,
+    Line,
+    Rebind,
+    Return,
+    Statement,
+    Store,
+    While,
+    expressions_of,
+)
+from ..ir.types import INT64, ScalarType
+from ..optimize.share import CHEAP, share
+from .isolate import isolate, not_multiplicative_tangent
+from .partials import NOT_MULTIPLICATIVE, partials
+
+__all__ = ["Pushforward"]
+
+
+@dataclass
+class Pushforward:
+    """Differentiates one function in `width` directions at once; None is a single direction.
+
+    `dots` names the tangents of the varying parameters, and `elements` those of numbers that are items of inputs: by
+    their text, the name of the tangent and its place. `finish` makes the statements of a `return` from values and
+    tangents; `helper` gives local partials of a helper of numbers, `pushforward` the function that carries tangents
+    through a helper with arrays.
+    """
+
+    body: Block
+    width: int | None
+    dots: dict[str, str]
+    arrays: Sequence[str]
+    scalars: Sequence[str]
+    elements: Mapping[str, tuple[str, tuple[int, ...]]]
+    fresh: Callable[[str], str]
+    finish: Callable[[Return, list[Expr]], list[Statement]]
+    helper: Callable[[Any, tuple[bool, ...]], Any]
+    pushforward: Callable[[Any, tuple[bool, ...]], Any]
+    kinds: Sequence[Any] | None = None
+    """Types of the results, where they are settled by all returns together."""
+    complex_inputs: bool = False
+    branches: dict[int, str] = field(default_factory=dict)
+    active: Activity = field(init=False)
+    places: dict[str, set[int]] = field(init=False, default_factory=dict)
+    """In which straight-line runs, by number, each number is mentioned; -1 stands for anything else."""
+    first_read: set[tuple[str, int]] = field(init=False, default_factory=set)
+    """Numbers that a run reads before it assigns them."""
+    rows: dict[str, str] = field(init=False, default_factory=dict)
+    """Tangents of numbers that are kept in rows: they are allocated at the head."""
+    number: int = field(init=False, default=0)
+    k: Var | None = field(init=False, default=None)
+    given: set[str] = field(init=False, default_factory=set)
+    """Tangents that the caller passes: they are his."""
+
+    def run(self) -> Block:
+        self.body = tuple(isolate(self.body, self.fresh))
+        self.active = activity(self.body, self.scalars, self.arrays, self.elements)
+        self.k = Var(self.fresh("k"), INT64) if self.width is not None else None
+        self.given = set(self.dots.values())
+        self._scan(self.body)
+        self.number = 0
+        out: list[Statement] = []
+        self._block(self.body, out, top=True)
+        return (*self._head(), *out)
+
+    # -- names ------------------------------------------------------------------------------------------------------
+
+    def dot(self, name: str, array: bool) -> str:
+        key = f"{name}[]" if array else name
+        if key not in self.dots:
+            self.dots[key] = self.fresh(f"{name}_dot")
+        return self.dots[key]
+
+    def array_dot(self, variable: Expr) -> Expr | None:
+        """The tangent of a whole array, None if it does not vary."""
+        if not isinstance(variable, Var) or not self.active.atom(variable):
+            return None
+        if variable.type.kind == "array":
+            return Var(self.dot(variable.name, True), variable.type)
+        return Var(self.dot(variable.name, False), variable.type)
+
+    def tangent(self, atom: Expr, local: set[str]) -> Expr | None:
+        """The tangent of a variable or element in the present direction."""
+        if not self.active.atom(atom):
+            return None
+        ending: tuple[Expr, ...] = () if self.k is None else (self.k,)
+        kind = atom.type if atom.type.bits else ScalarType(atom.type.kind, 64)
+        if isinstance(atom, Element):
+            return Element(self.dot(atom.array, True), (*atom.index, *ending), kind)
+        if key_of(atom) in self.elements:
+            name, place = self.elements[key_of(atom)]
+            at = (*place, *ending)
+            return Element(name, at, kind) if at else Var(name, kind)
+        assert isinstance(atom, Var)
+        name = self.dot(atom.name, False)
+        if self.k is None or atom.name in local:
+            return Var(name, kind)
+        return Element(name, ending, kind)
+
+    # -- which numbers live within one run --------------------------------------------------------------------------
+
+    def runs(self, block: Block) -> list[Block | Statement]:
+        """Straight-line runs of a block, and the statements between them.
+
+        A run ends where a variable changes by which tangents were indexed.
+        """
+        parts: list[Block | Statement] = []
+        run: list[Statement] = []
+        indices: set[str] = set()
+
+        def close() -> None:
+            if run:
+                parts.append(tuple(run))
+            run.clear()
+            indices.clear()
+
+        for s in block:
+            if isinstance(s, (Assign, Store, Comment)) or (isinstance(s, CallHelper) and not self._with_arrays(s)):
+                targets = {t.name for t in getattr(s, "targets", ())}
+                if targets & indices:
+                    close()
+                run.append(s)
+                for e in expressions_of(s):
+                    for node in topological((e,)):
+                        if isinstance(node, Element):
+                            indices |= reads(*(i for i in node.index if isinstance(i, Expr)))
+                if isinstance(s, Store):
+                    indices |= reads(*(i for i in s.index if isinstance(i, Expr)))
+            else:
+                close()
+                parts.append(s)
+        close()
+        return parts
+
+    def _with_arrays(self, s: CallHelper) -> bool:
+        return has_arrays(s.helper)
+
+    def _scan(self, block: Block) -> None:
+        for part in self.runs(block):
+            if isinstance(part, tuple):
+                self.number += 1
+                written: set[str] = set()
+                for s in part:
+                    for name in reads(*expressions_of(s)):
+                        self.places.setdefault(name, set()).add(self.number)
+                        if name not in written:
+                            self.first_read.add((name, self.number))
+                    for t in getattr(s, "targets", ()):
+                        self.places.setdefault(t.name, set()).add(self.number)
+                        written.add(t.name)
+                continue
+            for name in (*reads(*expressions_of(part)), *(t.name for t in getattr(part, "targets", ()))):
+                self.places.setdefault(name, set()).add(-1)
+            if isinstance(part, (If, For, While)):
+                self._scan(part.body)
+                self._scan(part.orelse)
+
+    def _is_local(self, name: str, run: int) -> bool:
+        return self.places.get(name) == {run} and (name, run) not in self.first_read and name not in self.dots
+
+    # -- blocks -----------------------------------------------------------------------------------------------------
+
+    def _block(self, block: Block, out: list[Statement], top: bool = False) -> None:
+        for part in self.runs(block):
+            if isinstance(part, tuple):
+                self.number += 1
+                self._straight(part, out, self.number)
+            elif isinstance(part, (If, For, While)):
+                self._control(part, out)
+            elif isinstance(part, Return):
+                self._return(part, out)
+            elif isinstance(part, Allocate):
+                out.append(part)
+                self._allocate(part, out)
+            elif isinstance(part, Rebind):
+                self._rebind(part, out)
+            elif isinstance(part, ArrayCall):
+                out.append(part)
+                self._array_call(part, out)
+            elif isinstance(part, CallHelper):
+                self._call_arrays(part, out)
+            else:
+                out.append(part)
+
+    def _control(self, s: If | For | While, out: list[Statement]) -> None:
+        if not isinstance(s, For) and s.origin is not None:
+            deciding = [n for n in topological((s.test,)) if isinstance(n, (Var, Load)) and self.active.atom(n)]
+            if deciding:
+                self.branches.setdefault(s.origin.line, " ".join(s.origin.text.split()))
+        body: list[Statement] = []
+        orelse: list[Statement] = []
+        self._block(s.body, body)
+        self._block(s.orelse, orelse)
+        out.append(replace(s, body=tuple(body), orelse=tuple(orelse)))
+
+    # -- straight-line runs -----------------------------------------------------------------------------------------
+
+    def _straight(self, run: Block, out: list[Statement], number: int) -> None:
+        chain: list[Statement] = []
+        local: set[str] = set()
+        for position, s in enumerate(run):
+            if isinstance(s, Comment):
+                out.append(s)
+                continue
+            later = {t.name for after in run[position:] for t in getattr(after, "targets", ())}
+            if isinstance(s, Store):
+                self._store(s, chain, out, local, later)
+                out.append(s)
+                continue
+            weights: list[dict[Expr, Expr]] | None = None
+            if isinstance(s, CallHelper):
+                s, weights = self._call_scalars(s, out)
+            assert isinstance(s, (Assign, CallHelper))
+            values = s.values if isinstance(s, Assign) else ()
+            totals: list[tuple[Var, Expr]] = []
+            before: list[Statement] = []
+            changed: list[Expr] = []
+            for i, target in enumerate(s.targets[: len(weights) if weights is not None else None]):
+                if isinstance(s, Assign):
+                    value, partial = self._weights_of(values[i], before)
+                    changed.append(value)
+                else:
+                    assert weights is not None
+                    value, partial = None, weights[i]
+                if not target.type.is_differentiable or target.name not in self.active.scalars:
+                    continue
+                total = self._total(value, partial, target.name, before, local, later)
+                totals.append((target, total))
+            if isinstance(s, Assign) and tuple(changed) != s.values:
+                s = replace(s, values=tuple(changed))
+            out.extend(before)
+            self._assign_tangents(totals, chain, out, local, number)
+            if isinstance(s, Assign):
+                out.append(s)
+        if chain:
+            assert self.k is not None
+            out.append(For(self.k, (Const(self.width),), tuple(chain), (), iterable="directions"))
+
+    def _weights_of(self, value: Expr, before: list[Statement]) -> tuple[Expr, dict[Expr, Expr]]:
+        """The partials of an expression; calls of helpers that vary give theirs with their value."""
+        if not value.type.is_differentiable or not self.active.reads(value):
+            return value, {}
+        done: dict[Expr, Expr] = {}
+        for node in topological((value,)):
+            fresh = rebuild(node, tuple(done[a] for a in node.args))
+            if isinstance(fresh, Helper) and self.active.reads(*fresh.args):
+                variable = Var(self.fresh(f"{fresh.helper.name}_value"), fresh.type)
+                call = CallHelper((variable,), fresh.helper, fresh.args)
+                _, weights = self._call_scalars(call, before)
+                self.inner[variable] = weights[0]
+                fresh = variable
+            done[node] = fresh
+        return done[value], partials(done[value])
+
+    inner: dict[Expr, dict[Expr, Expr]] = field(init=False, default_factory=dict)
+    """Results of helpers and their partials by the arguments."""
+
+    def _call_scalars(self, s: CallHelper, out: list[Statement]) -> tuple[CallHelper, list[dict[Expr, Expr]]]:
+        """A helper of numbers: its values and local partials from one call, which is emitted."""
+        vary = tuple(a.type.is_differentiable and self.active.reads(a) for a in s.args)
+        weights: list[dict[Expr, Expr]] = [{} for _ in s.targets]
+        if not any(vary):
+            out.append(s)
+            return s, weights
+        derivative = self.helper(s.helper, vary)
+        names: list[Var] = []
+        for output, argument, constant in derivative.entries:
+            target = s.targets[output]
+            weight: Expr
+            if constant is not None:
+                weight = constant
+            else:
+                weight = Var(self.fresh(f"{target.name}_by_{derivative.labels[argument]}"), target.type)
+                names.append(weight)
+            for atom, inner in partials(s.args[argument]).items():
+                weights[output][atom] = add(weights[output].get(atom, ZERO), mul(weight, inner))
+        call = CallHelper((*s.targets, *names), derivative, s.args, origin=s.origin)
+        out.append(call)
+        return call, weights
+
+    def _flatten(self, weights: dict[Expr, Expr]) -> dict[Expr, Expr]:
+        """Weights by variables and elements, those of helpers' results replaced by their own."""
+        flat: dict[Expr, Expr] = {}
+        for atom, weight in weights.items():
+            for inner, factor in self.inner[atom].items() if atom in self.inner else ((atom, None),):
+                w = weight if factor is None else mul(weight, factor)
+                if inner in self.inner:
+                    for deeper, more in self._flatten({inner: w}).items():
+                        flat[deeper] = add(flat.get(deeper, ZERO), more)
+                else:
+                    flat[inner] = add(flat.get(inner, ZERO), w)
+        return flat
+
+    def _total(
+        self, value: Expr | None, weights: dict[Expr, Expr], label: str, before: list[Statement], local: set[str],
+        later: set[str],
+    ) -> Expr:  # fmt: skip
+        """The tangent of a value: weighted tangents of what it reads."""
+        if isinstance(value, Call) and value.function in NOT_MULTIPLICATIVE:
+            inner = self.tangent(self._steady(value.args[0], before, later), local)
+            if inner is None:
+                return ZERO
+            if self.complex_inputs:
+                name = "abs" if value.function == "cabs" else value.function
+                raise UnsupportedType(
+                    f"{name} of a value that depends on a complex input has no complex derivative",
+                    hint="Complex inputs take holomorphic functions; pass the real and imaginary parts as two floats.",
+                )
+            return not_multiplicative_tangent(value, inner)
+        flat = {a: w for a, w in self._flatten(weights).items() if self.active.atom(a) and not is_zero(w)}
+        flat = self._named(flat, label, before, later)
+        total: Expr = ZERO
+        for atom, weight in flat.items():
+            tangent = self.tangent(self._steady(atom, before, later), local)
+            assert tangent is not None
+            total = add(total, mul(weight, tangent))
+        return total
+
+    def _steady(self, atom: Expr, before: list[Statement], later: set[str]) -> Expr:
+        """An element with an index that the loop over directions can use."""
+        if self.k is None or not isinstance(atom, Element):
+            return atom
+        return Element(atom.array, tuple(self._place(i, before) for i in atom.index), atom.type)
+
+    def _place(self, i: int | Expr, before: list[Statement]) -> int | Expr:
+        if not isinstance(i, Expr) or self.k is None:
+            return i
+        plain = all(isinstance(n, (Var, Const)) or (isinstance(n, Op) and n.op in "+-*") for n in topological((i,)))
+        if plain:
+            return i
+        variable = Var(self.fresh("at"), INT64)
+        before.append(Assign((variable,), (i,)))
+        return variable
+
+    def _named(
+        self, weights: dict[Expr, Expr], label: str, before: list[Statement], later: set[str]
+    ) -> dict[Expr, Expr]:
+        """Partials as numbers of their own, so that the loop over directions reads no memory but tangents."""
+        definitions, shared = share(list(weights.values()), self.fresh, CHEAP)
+        for variable, value in definitions:
+            before.append(Assign((variable,), (value,)))
+        rewritten = dict(zip(weights, shared))
+        if self.k is None:
+            return rewritten
+        known: dict[Expr, Expr] = {}
+        result: dict[Expr, Expr] = {}
+        for atom, weight in rewritten.items():
+            negative = isinstance(weight, Op) and weight.op == "neg"
+            magnitude = weight.args[0] if negative else weight
+            if not self._is_plain(magnitude, later):
+                if magnitude not in known:
+                    source = atom.array if isinstance(atom, Load) else getattr(atom, "name", "value")
+                    name = self.fresh(f"{label}_by_{source.partition('[')[0]}")
+                    known[magnitude] = Var(name, magnitude.type)
+                    before.append(Assign((known[magnitude],), (magnitude,)))  # type: ignore[arg-type]
+                magnitude = known[magnitude]
+            result[atom] = Op("neg", magnitude) if negative else magnitude
+        return result
+
+    def _is_plain(self, e: Expr, later: set[str]) -> bool:
+        """Whether a factor may stand in the loop over directions: literals, and numbers that keep their values."""
+        if isinstance(e, Const):
+            return True
+        if isinstance(e, Var):
+            return e.name not in later
+        return isinstance(e, Op) and e.op == "*" and isinstance(e.args[0], Const) and self._is_plain(e.args[1], later)
+
+    def _assign_tangents(
+        self, totals: list[tuple[Var, Expr]], chain: list[Statement], out: list[Statement], local: set[str],
+        number: int,
+    ) -> None:  # fmt: skip
+        if not totals:
+            return
+        pairs = [(t, Const(0.0) if is_zero(e) else e) for t, e in totals]
+        if self.k is None:
+            targets = tuple(self._variable(t) for t, _ in pairs)
+            out.append(Assign(targets, tuple(e for _, e in pairs)))
+            return
+        parallel = len(pairs) > 1
+        stores: list[Statement] = []
+        for target, e in pairs:
+            variable = self._variable(target)
+            if self._is_local(target.name, number):
+                local.add(target.name)
+                chain.append(Assign((variable,), (e,)))
+                continue
+            self.rows.setdefault(variable.name, variable.type.numpy)
+            if parallel:
+                new = Var(self.fresh(f"{variable.name}_new"), variable.type)
+                chain.append(Assign((new,), (e,)))
+                e = new
+            stores.append(Store(variable.name, (self.k,), e))
+        chain.extend(stores)
+
+    def _variable(self, target: Var) -> Var:
+        kind = target.type if target.type.bits else ScalarType(target.type.kind, 64)
+        return Var(self.dot(target.name, False), kind)
+
+    def _store(
+        self, s: Store, chain: list[Statement], out: list[Statement], local: set[str], later: set[str]
+    ) -> None:
+        if s.array not in self.active.arrays:
+            return
+        before: list[Statement] = []
+        value, weights = self._weights_of(s.value, before)
+        assert value is s.value or not any(isinstance(n, Helper) for n in topological((value,)))
+        total = self._total(value, weights, s.array, before, local, later)
+        place = tuple(self._place(i, before) for i in s.index)
+        out.extend(before)
+        total = Const(0.0) if is_zero(total) else total
+        name = self.dot(s.array, True)
+        if self.k is None:
+            out.append(Store(name, place, total))
+        else:
+            chain.append(Store(name, (*place, self.k), total))
+
+    # -- arrays -----------------------------------------------------------------------------------------------------
+
+    def _allocate(self, s: Allocate, out: list[Statement]) -> None:
+        if s.target.name in self.active.arrays:
+            name = self.dot(s.target.name, True)
+            out.append(Line(allocate_text(s, self.width, name, "zeros"), name))
+
+    def _rebind(self, s: Rebind, out: list[Statement]) -> None:
+        names: dict[str, str] = {}
+        targets: list[Var] = []
+        for target, source in zip(s.targets, s.sources):
+            if target.name in self.active.arrays:
+                names[target.name] = self.dot(target.name, True)
+                targets.append(target)
+                if source.array.name in self.active.arrays:
+                    names[source.array.name] = self.dot(source.array.name, True)
+        if not targets:
+            out.append(s)
+            return
+        moved = [(t, v) for t, v in zip(s.targets, s.sources) if t.name in names]
+        fixed = [(t, v) for t, v in moved if v.array.name not in self.active.arrays]
+        for target, _ in fixed:
+            # The tangent of what does not vary; the value is bound first, because its shape is needed.
+            assert len(s.targets) == 1, "an array that varies and one that does not are exchanged"
+            out.append(s)
+            out.append(Line(f"{names[target.name]} = {self._zeros_like(target)}", names[target.name]))
+            return
+        kept = Rebind(tuple(t for t, _ in moved), tuple(v for _, v in moved))
+        out.append(Line(rebind_text(kept, names, self.width), None))
+        out.append(s)
+
+    def _zeros_like(self, array: Var) -> str:
+        if self.width is None:
+            return f"np.zeros_like({array.name})"
+        rank = array.type.ndim  # type: ignore[attr-defined]
+        lengths = [f"len({array.name})"] if rank == 1 else [f"{array.name}.shape[{i}]" for i in range(rank)]
+        suffix = "" if array.type.numpy == "float64" else f", np.{array.type.numpy}"
+        return f"np.zeros({shape_text([*lengths, str(self.width)])}{suffix})"
+
+    def _array_call(self, s: ArrayCall, out: list[Statement]) -> None:
+        dots = [self.array_dot(a) for a in s.args]
+        if all(d is None for d in dots):
+            self._zero_results(s.targets, out)
+            return
+        if self.width is None:
+            dots = [None if d is None else _as_column(d, a) for d, a in zip(dots, s.args)]
+        call = tangent_call(s, dots)
+        names = [self._result_dot(t) for t in s.targets]
+        out.append(Line(f"{', '.join(names)} = {call}", None))
+        if self.width is None:
+            for t, name in zip(s.targets, names):
+                if t.type.kind == "array":
+                    out.append(Line(f"{name} = {name}[{', '.join(':' * t.type.ndim)}, 0]", name))  # type: ignore[attr-defined]
+                else:
+                    out.append(Line(f"{name} = {name}[0]", name))
+
+    def _zero_results(self, targets: Sequence[Var], out: list[Statement]) -> None:
+        """Results that vary elsewhere in the program get a tangent of zeros."""
+        for t in targets:
+            if t.type.kind == "array" and t.name in self.active.arrays:
+                name = self.dot(t.name, True)
+                out.append(Line(f"{name} = {self._zeros_like(t)}", name))
+            elif t.type.kind != "array" and t.name in self.active.scalars:
+                name = self.dot(t.name, False)
+                zero = "0.0" if self.width is None else f"np.zeros({self.width})"
+                out.append(Line(f"{name} = {zero}", name))
+
+    def _result_dot(self, t: Var) -> str:
+        array = t.type.kind == "array"
+        if t.name in (self.active.arrays if array else self.active.scalars):
+            return self.dot(t.name, array)
+        return self.fresh("unused")
+
+    def _call_arrays(self, s: CallHelper, out: list[Statement]) -> None:
+        """A helper with arrays: its own pushforward is called with values and tangents."""
+        vary = tuple(self.active.reads(a) if a.type.is_differentiable or a.type.kind == "array" else False
+                     for a in s.args)  # fmt: skip
+        reference = s.helper
+        written = [name in reference.writes for name in reference.parameters]
+        vary = tuple(v or (w and isinstance(a, Var) and a.name in self.active.arrays)
+                     for v, w, a in zip(vary, written, s.args))  # fmt: skip
+        if not any(vary):
+            out.append(s)
+            self._zero_results(s.targets, out)
+            return
+        derivative = self.pushforward(reference, vary)
+        args: list[Expr] = []
+        for a, varies in zip(s.args, vary):
+            args.append(a)
+            if not varies:
+                continue
+            dot = self.array_dot(a)
+            if dot is None or (a.type.kind != "array" and (self.k is not None or not isinstance(a, Var))):
+                dot = self._row_of(a, out)
+            args.append(dot)
+        names: list[Var] = []
+        for t in s.targets:
+            if not (t.type.is_differentiable or t.type.kind == "array"):
+                continue
+            active = self.active.atom(t)
+            name = self._result_dot(t) if active else self.fresh("unused")
+            names.append(Var(name, t.type))
+        out.append(CallHelper((*s.targets, *names), derivative, tuple(args), origin=s.origin))
+
+    def _row_of(self, e: Expr, out: list[Statement]) -> Expr:
+        """The tangent of a number as an argument: a row, or a number in a single direction."""
+        kind = e.type if e.type.bits else ScalarType(e.type.kind, 64)
+        if isinstance(e, Var) and e.name in self.active.scalars and key_of(e) not in self.elements:
+            return Var(self.dot(e.name, False), kind)
+        before: list[Statement] = []
+        value, weights = self._weights_of(e, before)
+        total = self._total(value, weights, "argument", before, set(), set())
+        out.extend(before)
+        total = Const(0.0) if is_zero(total) else total
+        name = self.fresh("argument_dot")
+        if self.k is None:
+            out.append(Assign((Var(name, kind),), (total,)))
+            return Var(name, kind)
+        out.append(Line(f"{name} = np.empty({self.width}{_suffix(kind)})", name))
+        body = (Store(name, (self.k,), total),)
+        out.append(For(self.k, (Const(self.width),), body, (), iterable="directions"))
+        return Var(name, kind)
+
+    # -- the ends ---------------------------------------------------------------------------------------------------
+
+    def _return(self, s: Return, out: list[Statement]) -> None:
+        values: list[Expr] = []
+        tangents: list[Expr] = []
+        for i, e in enumerate(s.values):
+            kind = e.type if self.kinds is None else self.kinds[i]
+            if e.type.kind == "array":
+                values.append(e)
+                dot = self.array_dot(e)
+                if dot is None:
+                    assert isinstance(e, Var)
+                    name = self.fresh(f"{e.name}_dot")
+                    out.append(Line(f"{name} = {self._zeros_like(e)}", name))
+                    dot = Var(name, e.type)
+                tangents.append(dot)
+                continue
+            before: list[Statement] = []
+            value, weights = self._weights_of(e, before)
+            values.append(value)
+            if not kind.is_differentiable:
+                out.extend(before)
+                tangents.append(ZERO)
+                continue
+            if self.k is None:
+                total = self._total(value, weights, "result", before, set(), set())
+                out.extend(before)
+                tangents.append(Const(0.0) if is_zero(total) else total)
+            else:
+                out.extend(before)
+                tangents.append(self._row_of(value, out))
+        out.extend(self.finish(replace(s, values=tuple(values)), tangents))
+
+    def _head(self) -> list[Statement]:
+        """Rows of tangents that are carried from block to block."""
+        lines: list[Statement] = []
+        for name, kind in self.rows.items():
+            suffix = "" if kind == "float64" else f", np.{kind}"
+            text = f"{name}.copy()" if name in self.given else f"np.zeros({self.width}{suffix})"
+            lines.append(Line(f"{name} = {text}", name))
+        return lines
+
+
+def _suffix(kind: ScalarType) -> str:
+    return "" if kind.numpy == "float64" else f", np.{kind.numpy}"
+
+
+def _as_column(dot: Expr, argument: Expr) -> Expr:
+    """A single direction as an axis of one."""
+    from ..ir.expr import Opaque
+
+    assert isinstance(dot, Var)
+    if argument.type.kind != "array":
+        return Opaque(f"np.array(({dot.name},))", dot.type, (), (dot.name,))
+    rank = argument.type.ndim  # type: ignore[attr-defined]
+    lengths = [f"{dot.name}.shape[{i}]" for i in range(rank)]
+    return Opaque(
+        f"np.ascontiguousarray({dot.name}).reshape({shape_text([*lengths, '1'])})", dot.type, (), (dot.name,)
+    )
+
+
