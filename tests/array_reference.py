@@ -32,7 +32,7 @@ def widened(x):
     if isinstance(x, tuple):
         return type(x)(*map(widened, x)) if hasattr(x, "_fields") else tuple(map(widened, x))
     if isinstance(x, np.ndarray) and x.dtype.kind in "fc":
-        return x.astype(REAL if x.dtype.kind == "f" else COMPLEX)
+        return x.astype(REAL if x.dtype.kind == "f" else COMPLEX, copy=False)
     if isinstance(x, (float, np.floating)):
         return REAL(x)
     return COMPLEX(x) if isinstance(x, (complex, np.complexfloating)) else x

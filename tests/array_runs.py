@@ -32,14 +32,14 @@ def judge(case, mode="jacobian", seconds=SECONDS):
     try:
         with time_limit(seconds), np.errstate(all="ignore"):
             problem = RUNS[mode](case)
-    except AssertionError as error:
-        return Outcome("WRONG", first_line(error))
     except SrcdiffError as error:
         if "a defect of srcdiff" in str(error):
             return Outcome("crash", first_line(error))
         return Outcome("refused", f"{type(error).__name__}: {first_line(error)}")
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
+        if isinstance(error, AssertionError) and "tests" in where.filename:
+            return Outcome("WRONG", first_line(error))
         return Outcome("crash", f"{type(error).__name__}: {first_line(error)} [{where.filename}:{where.lineno}]")
     return Outcome("WRONG", problem) if problem else Outcome("ok")
 

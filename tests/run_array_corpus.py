@@ -2,6 +2,7 @@
 
     python tests/run_array_corpus.py                      # the compiled Jacobian of every function
     python tests/run_array_corpus.py loops helpers.heun   # a group, a function
+    python tests/run_array_corpus.py aliasing             # the aliasing patterns
     python tests/run_array_corpus.py --emitted            # the emitted text as plain Python: no compilation
     python tests/run_array_corpus.py --all                # every mode, layout and dtype
     python tests/run_array_corpus.py --mode numba         # the functions themselves under plain Numba
@@ -19,18 +20,20 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # a checkout that is not installed
 
+import aliasing_patterns
 import array_runs
 import corpus_arrays
 from array_runs import MODES, Outcome
+
+CASES = {**corpus_arrays.all_cases(), **aliasing_patterns.CASES}
 
 
 def serve(connection):
     """Judge what is asked for, in a process of its own: compiled code that dies takes nothing with it."""
     warnings.simplefilter("ignore")
-    cases = corpus_arrays.all_cases()
     while True:
         name, mode, seconds = connection.recv()
-        connection.send(array_runs.judge(cases[name], mode, seconds))
+        connection.send(array_runs.judge(CASES[name], mode, seconds))
 
 
 class Worker:
@@ -61,10 +64,9 @@ class Worker:
 
 def chosen(patterns):
     """The names of a group, or those that start with a pattern."""
-    names = list(corpus_arrays.all_cases())
     if not patterns:
-        return names
-    return [n for n in names if any(n.startswith(p) or n.partition(".")[2] == p for p in patterns)]
+        return list(corpus_arrays.all_cases())
+    return [n for n in CASES if any(n.startswith(p) or n.partition(".")[2] == p for p in patterns)]
 
 
 def main(argv=None):
