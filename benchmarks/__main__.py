@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numba import njit
 
-from benchmarks import flops, handwritten, peers, timing, wide
+from benchmarks import arrays, flops, handwritten, peers, timing, wide
 from benchmarks.problems import PROBLEMS
 from srcdiff import jacobian_compiled
 
@@ -274,6 +274,11 @@ def main():
         rows += Measurement(problem, missing, options.quick).run()
     rows += wide_functions((26, 64))
     show(rows)
+    print("\nArrays of any length (`python -m benchmarks.arrays`)\n")
+    with tempfile.TemporaryDirectory() as folder:
+        array_rows = arrays.measure(options.quick, folder)
+    arrays.show(array_rows)
+    rows += array_rows
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     if options.json:
         with open(options.json, "w") as file:

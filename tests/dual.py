@@ -536,9 +536,7 @@ UNARY = {
     "log10": _unary(lambda x: _log_of(x) / _ln(10), lambda x, y: 1 / (x * _ln(10))),
     "log1p": _unary(lambda x: _context.log1p(x), lambda x, y: 1 / (1 + x)),
     "sqrt": _unary(lambda x: _context.sqrt(x), lambda x, y: 1 / (2 * y)),
-    "cbrt": _unary(
-        lambda x: abs(x) ** (_context.mpf(1) / 3) * (1 if x >= 0 else -1), lambda x, y: 1 / (3 * y * y)
-    ),
+    "cbrt": _unary(lambda x: abs(x) ** (_context.mpf(1) / 3) * (1 if x >= 0 else -1), lambda x, y: 1 / (3 * y * y)),
     "square": _unary(lambda x: x * x, lambda x, y: 2 * x),
     "reciprocal": _unary(lambda x: _divide(_context.mpf(1), x), lambda x, y: -y * y),
     "degrees": _unary(lambda x: x * 180 / _context.pi, lambda x, y: 180 / _context.pi),
@@ -869,7 +867,7 @@ def _numpy_table():
     largest, smallest = _reduction(max), _reduction(min)
     table |= {
         "array": _array,
-        "asarray": _array,
+        "asarray": lambda a, dtype=None: a if isinstance(a, np.ndarray) and dtype is None else _array(a, dtype),
         "zeros": _filled(np.zeros),
         "ones": _filled(np.ones),
         "empty": _filled(np.zeros),

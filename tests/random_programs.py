@@ -322,8 +322,8 @@ def reduced(program, outcome, directory, compiled):
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-def run_one(index, seed, compile_every, reduce_failures, keep):
-    program = programs.numbered(seed, index)
+def run_one(index, numbered, seed, compile_every, reduce_failures, keep):
+    program = numbered(seed, index)
     kinds = [False] + ([True] if compile_every and index % compile_every == 0 else [])
     results = []
     with tempfile.TemporaryDirectory() as directory:
@@ -349,8 +349,9 @@ def message_class(detail):
     return re.sub(r"\b[a-z_]+\d+\b", "_", sentence)[:110]
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv=None, numbered=programs.numbered, description=__doc__):
+    """The command; `numbered(seed, index)` makes the programs."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--count", type=int, default=10_000, help="number of programs")
     parser.add_argument("--seed", default="0", help="the programs of one seed are the same everywhere")
     parser.add_argument("--start", type=int, default=0, help="the first program's number")
@@ -362,11 +363,12 @@ def main(argv=None):
     parser.add_argument("--refused", action="store_true", help="print the first program of each refusal")
     choice = parser.parse_args(argv)
     if choice.show is not None:
-        print(programs.numbered(choice.seed, choice.show))
+        print(numbered(choice.seed, choice.show))
         return 0
 
     task = partial(
         run_one,
+        numbered=numbered,
         seed=choice.seed,
         compile_every=choice.compile_every,
         reduce_failures=not choice.no_reduce,
