@@ -169,6 +169,8 @@ def _call(node: Call) -> list[tuple[Expr, Expr]]:
     if name == "norm":
         nonzero = Compare(("!=",), (node, Const(0.0)))
         return [(a, select(nonzero, div(a, node), ZERO)) for a in node.args]
+    if name == "root":
+        return [(node.args[0], select(Compare(("!=",), (node, Const(0.0))), div(const(0.5), node), ZERO))]
     rule = RULES[name]
     return list(zip(node.args, _instantiate(rule, node.args, node, node.spelling)))
 

@@ -74,16 +74,19 @@ def lower_entry(
     try:
         return _settle(source, specs, wrt, of, shapes, promote, dynamic=False)
     except (OpenLength, NeedsKnown, TooLong):
-        pass
+        known = None
+    except Unsupported as error:
+        if not any(isinstance(spec, ArraySpec) for spec in specs.values()):
+            raise
+        known = error
     try:
         return _settle(source, specs, wrt, of, shapes, promote, dynamic=True)
-    except Unsupported as refused:
-        try:
-            return _search(source, specs, wrt, of, dict(shapes), promote, [200])
-        except (Unsupported, NeedsKnown):
-            raise refused from None
-    except NeedsKnown as demand:
-        raise demand.error from None
+    except (Unsupported, NeedsKnown) as error:
+        refused = error.error if isinstance(error, NeedsKnown) else error
+    try:
+        return _search(source, specs, wrt, of, dict(shapes), promote, [200])
+    except (Unsupported, NeedsKnown):
+        raise known or refused from None
 
 
 def _search(
