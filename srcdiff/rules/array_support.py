@@ -41,7 +41,7 @@ def right_product(a_dot, b):
     # The dtype of the product, which NumPy's result_type would give, had Numba one.
     tangent = np.empty((m, b.shape[1], size), (a_dot[:1, :1, 0] * b[:1, :1]).dtype)
     for i in range(m):
-        tangent[i] = b_transposed @ a_dot[i]
+        np.dot(b_transposed, a_dot[i], tangent[i])
     return tangent
 
 
@@ -61,11 +61,16 @@ def mirror_lower(a_dot):
 def solve_columns(a, columns):
     """np.linalg.solve with nan for each column that is not finite, for which Numba would raise."""
     finite = np.isfinite(columns)
-    solution = np.ascontiguousarray(np.linalg.solve(a, np.where(finite, columns, np.zeros_like(columns))))
-    if not finite.all():
-        for j in range(columns.shape[1]):
-            if not finite[:, j].all():
-                solution[:, j] = np.nan
+    if finite.all():
+        return np.ascontiguousarray(np.linalg.solve(a, columns))
+    known = columns.copy()
+    for j in range(columns.shape[1]):
+        if not finite[:, j].all():
+            known[:, j] = 0.0
+    solution = np.ascontiguousarray(np.linalg.solve(a, known))
+    for j in range(columns.shape[1]):
+        if not finite[:, j].all():
+            solution[:, j] = np.nan
     return solution
 
 
@@ -190,8 +195,9 @@ def cholesky_2_tangent(a, a_dot, out):
 
     Seeger et al. 2017, Auto-differentiating linear algebra, section 4.1, have it for all of a symmetric a.
     """
+    out = np.ascontiguousarray(out)
     inverse = np.ascontiguousarray(np.linalg.inv(out))
-    tangent = left_product(inverse, right_product(mirror_lower(a_dot), inverse.T))
+    tangent = left_product(inverse, right_product(mirror_lower(a_dot), np.ascontiguousarray(inverse.T)))
     for i in range(a_dot.shape[0]):
         tangent[i, i] *= 0.5
         tangent[i, i + 1 :] = 0.0
@@ -223,9 +229,12 @@ def qr_2_tangents(a, a_dot, q, r):
         q_dot[:] = np.nan
         r_dot[:] = np.nan
         return q_dot, r_dot
-    inverse = np.linalg.inv(np.ascontiguousarray(r[:, :p]))
+    q = np.ascontiguousarray(q)
+    r = np.ascontiguousarray(r)
+    across = np.ascontiguousarray(q.T)
+    inverse = np.ascontiguousarray(np.linalg.inv(np.ascontiguousarray(r[:, :p])))
     scaled = right_product(np.ascontiguousarray(a_dot[:, :p]), inverse)
-    projected = left_product(q.T, scaled)
+    projected = left_product(across, scaled)
     turn = np.zeros_like(projected)
     for i in range(p):
         turn[i, :i] = projected[i, :i]
@@ -233,7 +242,7 @@ def qr_2_tangents(a, a_dot, q, r):
     q_dot = left_product(q, turn)
     if m > n:
         q_dot += scaled - left_product(q, projected)
-    r_dot = left_product(q.T, a_dot) - right_product(turn, r)
+    r_dot = left_product(across, a_dot) - right_product(turn, r)
     for j in range(p):
         r_dot[j + 1 :, j] = 0.0
     return q_dot, r_dot
@@ -245,7 +254,8 @@ def eigh_2_tangents(a, a_dot, w, v):
     Both are nan for an eigenvalue that coincides with another up to rounding: neither is differentiable there.
     """
     n, _, size = a_dot.shape
-    turned = right_product(left_product(v.T, mirror_lower(a_dot)), v)
+    v = np.ascontiguousarray(v)
+    turned = right_product(left_product(np.ascontiguousarray(v.T), mirror_lower(a_dot)), v)
     w_dot = np.empty((n, size), a_dot.dtype)
     close = 8 * n * np.finfo(a_dot.dtype).eps * np.abs(w).max()
     for i in range(n):
@@ -268,8 +278,7 @@ def tall_pinv_tangent(a, a_dot, out):
     transposed = swap_axes(a_dot)
     # (1 - a @ out) in the second term is symmetric.
     outside = transposed - right_product(right_product(transposed, a), out)
-    gram = np.ascontiguousarray(out) @ np.ascontiguousarray(out).T
-    return left_product(gram, outside) - right_product(left_product(out, a_dot), out)
+    return left_product(out @ out.T, outside) - right_product(left_product(out, a_dot), out)
 
 
 def pinv_2_tangent(a, a_dot, out):
@@ -282,8 +291,12 @@ def pinv_2_tangent(a, a_dot, out):
         tangent = swap_axes(a_dot)
         tangent[:] = np.nan
         return tangent
+    a = np.ascontiguousarray(a)
+    out = np.ascontiguousarray(out)
     if m < n:
-        return swap_axes(tall_pinv_tangent(a.T, swap_axes(a_dot), out.T))
+        a = np.ascontiguousarray(a.T)
+        out = np.ascontiguousarray(out.T)
+        return swap_axes(tall_pinv_tangent(a, swap_axes(a_dot), out))
     return tall_pinv_tangent(a, a_dot, out)
 
 
@@ -327,7 +340,9 @@ def lstsq_22_tangent(a, b, a_dot, b_dot, out):
             raise ValueError("no argument varies")
         return lstsq_columns(a, b_dot.reshape(m, p * b_dot.shape[2]), None).reshape(n, p, b_dot.shape[2])
     size = a_dot.shape[2]
-    residual = b - np.ascontiguousarray(a) @ np.ascontiguousarray(out)
+    a = np.ascontiguousarray(a)
+    out = np.ascontiguousarray(out)
+    residual = b - a @ out
     outside = right_product(swap_axes(a_dot), residual).reshape(n, p * size)
     product = right_product(a_dot, out).reshape(m, p * size)
     if b_dot is None:
