@@ -101,7 +101,7 @@ class Case:
 
     draw: Callable[..., tuple[np.ndarray, ...]]
     value: Callable[..., tuple[mp.matrix, ...]]
-    # Whether column j of the results is fixed up to its sign: (transposed?) for each.
+    # For each result: whether its columns, or its rows, are fixed up to their signs.
     signs: tuple[str, ...] = ()
 
 
@@ -256,14 +256,17 @@ def test_every_rule_is_swept():
         assert len(parameters) == 2 * rule.arguments + rule.results
 
 
+BUILTINS = ("np", "abs", "range", "min", "float", "ValueError")
+
+
 def test_support_is_plain_numpy():
     attributes = {
         "linalg", "dtype", "shape", "transpose", "reshape", "copy", "all", "max", "eps",
-        "T", "inv", "det", "svd", "qr", "norm", "matrix_rank", "solve",
+        "T", "size", "inv", "det", "svd", "qr", "norm", "matrix_rank", "solve",
     }  # fmt: skip
     seen: set[str] = set()
     for name, function in ARRAY_SUPPORT.items():
-        unknown = set(function.__code__.co_names) - {*dir(np), *attributes, *seen, "np", "abs", "range", "min", "max"}
+        unknown = set(function.__code__.co_names) - {*dir(np), *attributes, *seen, *BUILTINS}
         assert not unknown, (name, unknown)
         assert function.__doc__
         seen.add(name)
@@ -283,3 +286,116 @@ def test_python(name):
 def test_compiled(name):
     for varying, n, size in itertools.product(combinations(name), (1, 2, 5), (1, 3, 16)):
         agree(COMPILED, name, n, np.float64, "contiguous", size, varying)
+
+
+@pytest.mark.parametrize(
+    "name, dtype, layout",
+    [
+        ("matmul_21", np.float32, "strided"),
+        ("matmul_22", np.complex128, "strided"),
+        ("inv_2", np.complex128, "strided"),
+        ("cholesky_2", np.float32, "transposed"),
+    ],
+)
+def test_compiled_types_and_layouts(name, dtype, layout):
+    varying = combinations(name)[0]
+    for n, size in itertools.product((1, 2, 5), (1, 3, 16)):
+        agree(COMPILED, name, n, dtype, layout, size, varying)
+
+
+def test_none_may_be_a_literal_of_the_caller():
+    tangent = COMPILED["matmul_22_tangent"]
+
+    @numba.njit
+    def caller(a, b, b_dot):
+        c = a @ b
+        return tangent(a, b, None, b_dot, c)
+
+    (a, b), (_, b_dot), _ = reference("matmul_22", 2, "f")
+    np.testing.assert_array_equal(caller(a, b, b_dot), PLAIN["matmul_22_tangent"](a, b, None, b_dot, a @ b))
+
+
+@pytest.mark.parametrize("names", [PLAIN, COMPILED], ids=["python", "compiled"])
+@pytest.mark.parametrize("name", ARRAY_RULES)
+def test_what_is_not_finite_stays_in_its_direction(name, names):
+    args, dots, _ = reference(name, 5, "f")
+    rule = ARRAY_RULES[name]
+    results = primal(name, args)
+    dots = [dot[..., :3].copy() for dot in dots]
+    clean = names[rule.tangents](*args, *dots, *results)
+    for position, value in itertools.product(range(len(dots)), (np.nan, np.inf)):
+        spoilt = [dot.copy() for dot in dots]
+        spoilt[position][(0,) * (dots[position].ndim - 1)][1] = value
+        with np.errstate(invalid="ignore"):
+            got = names[rule.tangents](*args, *spoilt, *results)
+        pairs = list(zip(got, clean)) if rule.results > 1 else [(got, clean)]
+        for tangent, expected in pairs:
+            np.testing.assert_allclose(tangent[..., [0, 2]], expected[..., [0, 2]], rtol=0, atol=1e-12)
+        assert not all(np.isfinite(tangent[..., 1]).all() for tangent, _ in pairs)
+
+
+def call(names: dict[str, Any], name: str, *args: np.ndarray) -> Any:
+    """The tangents along every entry of the first argument; those of the others are None or 0."""
+    dots = [np.eye(args[0].size).reshape(*args[0].shape, -1)]
+    dots += [np.zeros((*arg.shape, args[0].size)) for arg in args[1:]]
+    return names[ARRAY_RULES[name].tangents](*args, *dots, *primal(name, args))
+
+
+DEPENDENT = np.array([[1.0, 2.0, 3.0], [0.7, 0.1, 0.8], [0.3, 0.9, 1.2]])
+REPEATED = np.array([[5.0, -2.0, -4.0], [-2.0, 8.0, -2.0], [-4.0, -2.0, 5.0]])
+
+
+@pytest.mark.parametrize("names", [PLAIN, COMPILED], ids=["python", "compiled"])
+def test_degenerate_matrices(names):
+    # det is a polynomial: differentiable at a singular matrix, of whatever rank.
+    singular = np.array([[1.0, 2.0], [2.0, 4.0]])
+    np.testing.assert_allclose(call(names, "det_2", singular), [4.0, -2.0, -2.0, 1.0], atol=1e-14)
+    np.testing.assert_allclose(call(names, "det_2", np.ones((3, 3))), np.zeros(9), atol=1e-14)
+    np.testing.assert_array_equal(call(names, "det_2", np.zeros((3, 3))), np.zeros(9))
+    exact = np.array([-0.6, -0.6, 0.6, 0.3, 0.3, -0.3, 1.3, 1.3, -1.3])
+    np.testing.assert_allclose(call(names, "det_2", DEPENDENT), exact, atol=1e-14)
+    scaled = np.diag([1e-200, 1.0, 1e200])
+    np.testing.assert_allclose(np.diag(call(names, "det_2", scaled).reshape(3, 3)), [1e200, 1.0, 1e-200])
+
+    sign, logdet = call(names, "slogdet_2", np.zeros((2, 2)))
+    assert not sign.any() and np.isnan(logdet).all()
+
+    for tangent in call(names, "qr_2", DEPENDENT):
+        assert np.isnan(tangent).all()
+    for tangent in call(names, "qr_2", np.diag([1.0, 1e-200])):
+        assert np.isfinite(tangent).all()
+    for tangent in call(names, "eigh_2", np.eye(3)):
+        assert np.isnan(tangent).all()
+
+    # Eigenvalues 0 and twice 9, those up to rounding; the eigenvector of 0 is (2, 1, 2)/3.
+    w_dot, v_dot = call(names, "eigh_2", REPEATED)
+    np.testing.assert_allclose(w_dot[0], np.array([4, 0, 0, 4, 1, 0, 8, 4, 4]) / 9, atol=1e-14)
+    assert np.isnan(w_dot[1:]).all() and np.isnan(v_dot[:, 1:]).all()
+    assert np.isfinite(v_dot[:, 0]).all()
+
+    assert np.isnan(call(names, "pinv_2", DEPENDENT)).all()
+    assert np.isnan(call(names, "pinv_2", DEPENDENT[:, :2] @ np.ones((2, 2)))).all()
+    assert np.isnan(call(names, "lstsq_21", DEPENDENT, np.arange(3.0))).all()
+    assert np.isnan(call(names, "lstsq_22", DEPENDENT[:2], np.ones((2, 1)))).all()
+
+
+@pytest.mark.parametrize("names", [PLAIN, COMPILED], ids=["python", "compiled"])
+def test_a_singular_system_raises_as_its_value_does(names):
+    a, a_dot = np.ones((2, 2)), np.ones((2, 2, 1))
+    with pytest.raises(np.linalg.LinAlgError):
+        np.linalg.solve(a, np.ones(2))
+    with pytest.raises(np.linalg.LinAlgError):
+        names["solve_21_tangent"](a, np.ones(2), a_dot, None, np.ones(2))
+
+
+@pytest.mark.parametrize("name", [name for name, rule in ARRAY_RULES.items() if rule.arguments == 2])
+def test_one_argument_must_vary(name):
+    args, _, _ = reference(name, 2, "f")
+    with pytest.raises(ValueError, match="no argument varies"):
+        PLAIN[ARRAY_RULES[name].tangents](*args, None, None, *primal(name, args))
+
+
+def test_a_real_tangent_keeps_a_complex_factor():
+    # Numba refuses to mix dtypes; NumPy does not, and nothing may be dropped then.
+    a, b, a_dot = np.ones((2, 2)), np.array([[1.0, 2j], [3.0, 4.0]]), np.ones((2, 2, 1))
+    np.testing.assert_array_equal(PLAIN["matmul_22_tangent"](a, b, a_dot, None, a @ b)[..., 0], np.ones((2, 2)) @ b)
