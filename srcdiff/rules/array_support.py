@@ -360,8 +360,8 @@ ARRAY_SUPPORT: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         left_product, right_product, add_directions, swap_axes, mirror_lower, solve_columns,
-        matmul_12_tangent, matmul_21_tangent, matmul_22_tangent, solve_21_tangent, solve_22_tangent, inv_2_tangent, cofactors, det_2_tangent,
-        slogdet_2_tangents, cholesky_2_tangent, dependent_columns, qr_2_tangents, eigh_2_tangents,
-        tall_pinv_tangent, pinv_2_tangent, lstsq_columns, lstsq_21_tangent, lstsq_22_tangent,
+        matmul_12_tangent, matmul_21_tangent, matmul_22_tangent, solve_21_tangent, solve_22_tangent, inv_2_tangent,
+        cofactors, det_2_tangent, slogdet_2_tangents, cholesky_2_tangent, dependent_columns, qr_2_tangents,
+        eigh_2_tangents, tall_pinv_tangent, pinv_2_tangent, lstsq_columns, lstsq_21_tangent, lstsq_22_tangent,
     )
 }  # fmt: skip
