@@ -256,7 +256,7 @@ def test_every_rule_is_swept():
         assert len(parameters) == 2 * rule.arguments + rule.results
 
 
-BUILTINS = ("np", "abs", "range", "min", "float", "ValueError")
+BUILTINS = ("np", "abs", "range", "min", "max", "float", "ValueError")
 
 
 def test_support_is_plain_numpy():
@@ -377,6 +377,16 @@ def test_degenerate_matrices(names):
     assert np.isnan(call(names, "pinv_2", DEPENDENT[:, :2] @ np.ones((2, 2)))).all()
     assert np.isnan(call(names, "lstsq_21", DEPENDENT, np.arange(3.0))).all()
     assert np.isnan(call(names, "lstsq_22", DEPENDENT[:2], np.ones((2, 1)))).all()
+
+
+@pytest.mark.parametrize("name", [name for name in ARRAY_RULES if not name.startswith(("matmul_12", "lstsq"))])
+def test_empty_matrices(name):
+    args = tuple(np.zeros((0,) * int(rank)) for rank in name.split("_")[1])
+    results = primal(name, args)
+    got = PLAIN[ARRAY_RULES[name].tangents](*args, *[np.zeros((*arg.shape, 2)) for arg in args], *results)
+    for tangent, result in zip(got if len(results) > 1 else (got,), results):
+        assert tangent.shape == (*np.shape(result), 2)
+        assert not tangent.any()
 
 
 @pytest.mark.parametrize("names", [PLAIN, COMPILED], ids=["python", "compiled"])
