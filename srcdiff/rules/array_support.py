@@ -314,6 +314,7 @@ def lstsq_columns(a, fitted, outside):
     """
     a = np.ascontiguousarray(a)
     q, r = np.linalg.qr(a)
+    r = np.ascontiguousarray(r)
     right = np.ascontiguousarray(q.T) @ fitted
     if np.linalg.matrix_rank(a) < a.shape[1]:
         tangent = np.empty((a.shape[1], right.shape[1]), right.dtype)
@@ -321,7 +322,7 @@ def lstsq_columns(a, fitted, outside):
         return tangent
     if outside is None:
         return solve_columns(r, right)
-    return solve_columns(r, right + solve_columns(r.T, outside))
+    return solve_columns(r, right + solve_columns(np.ascontiguousarray(r.T), outside))
 
 
 def lstsq_21_tangent(a, b, a_dot, b_dot, out):
