@@ -185,7 +185,8 @@ def _best(lowered: Lowered, assemble: Callable[[Lowered], _Assembly]) -> _Assemb
 def needs_chunks(lowered: Lowered, inputs: Sequence[str]) -> bool:
     """Whether arrays of run-time lengths vary: the function is differentiated in chunks of directions."""
     dynamic = [leaf for leaf in leaves(lowered.result) if None in leaf.shape]
-    if dynamic or lowered.filled_arrays:
+    open_ = any(None in leaf.shape for name in inputs for leaf in leaves(lowered.inputs[name].structure))
+    if dynamic or open_ or lowered.filled_arrays:
         return True
     body = lowered.function.body
     if not uses_arrays(body) and not any(map(has_arrays, callees(body))):

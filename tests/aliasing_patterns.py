@@ -76,12 +76,6 @@ def even_from_odd(y):
     return a * y
 
 
-def strided_overlap(y):
-    a = y.copy()
-    a[::2] = a[: len(a) // 2]
-    return a**2
-
-
 def overlap_through_views(y):
     a = y.copy()
     left = a[:-1]

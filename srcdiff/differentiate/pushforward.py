@@ -26,9 +26,13 @@ from ..ir.expr import (
     Expr,
     Helper,
     Load,
+    Logic,
     Op,
+    Opaque,
+    Select,
     Var,
     add,
+    has_zero_arm,
     is_zero,
     key_of,
     mul,
@@ -51,9 +55,11 @@ from ..ir.statements import (
     Store,
     While,
     expressions_of,
+    statements,
 )
-from ..ir.types import INT64, ScalarType
+from ..ir.types import BOOL, INT64, ScalarType
 from ..optimize.share import CHEAP, share
+from ..rules.arrays import ARRAY_RULES, STEPS
 from .isolate import isolate, not_multiplicative_tangent
 from .partials import NOT_MULTIPLICATIVE, partials
 
@@ -93,6 +99,8 @@ class Pushforward:
     """Tangents of numbers that are kept in rows: they are allocated at the head."""
     number: int = field(init=False, default=0)
     k: Var | None = field(init=False, default=None)
+    own: set[str] = field(init=False, default_factory=set)
+    """Arrays that the function makes: their tangents are in C order."""
     given: set[str] = field(init=False, default_factory=set)
     """Tangents that the caller passes: they are his."""
 
@@ -101,6 +109,10 @@ class Pushforward:
         self.active = activity(self.body, self.scalars, self.arrays, self.elements)
         self.k = Var(self.fresh("k"), INT64) if self.width is not None else None
         self.given = set(self.dots.values())
+        views = {t.name for s in statements(self.body) if isinstance(s, Rebind)
+                 for t, v in zip(s.targets, s.sources) if v.kind not in ("copy", "flatten")}  # fmt: skip
+        made = {t.name for s in statements(self.body) for t in _made(s)}
+        self.own = made - views
         self._scan(self.body)
         self.number = 0
         out: list[Statement] = []
@@ -284,6 +296,8 @@ class Pushforward:
         """The partials of an expression; calls of helpers that vary give theirs with their value."""
         if not value.type.is_differentiable or not self.active.reads(value):
             return value, {}
+        if isinstance(value, Call) and value.function in NOT_MULTIPLICATIVE:
+            return value, {}
         done: dict[Expr, Expr] = {}
         for node in topological((value,)):
             fresh = rebuild(node, tuple(done[a] for a in node.args))
@@ -379,27 +393,52 @@ class Pushforward:
     def _named(
         self, weights: dict[Expr, Expr], label: str, before: list[Statement], later: set[str]
     ) -> dict[Expr, Expr]:
-        """Partials as numbers of their own, so that the loop over directions reads no memory but tangents."""
-        definitions, shared = share(list(weights.values()), self.fresh, CHEAP)
+        """Partials as numbers of their own, so that the loop over directions reads no memory but tangents.
+
+        What a condition excludes stays under the condition: it selects tangents and is never multiplied with them.
+        """
+        certain = [w for w in weights.values() if not has_zero_arm(w)]
+        definitions, shared = share(certain, self.fresh, CHEAP)
         for variable, value in definitions:
             before.append(Assign((variable,), (value,)))
-        rewritten = dict(zip(weights, shared))
-        if self.k is None:
-            return rewritten
-        known: dict[Expr, Expr] = {}
+        rewritten = dict(zip(certain, shared))
+        known: dict[tuple[Expr, Expr | None], Var] = {}
         result: dict[Expr, Expr] = {}
-        for atom, weight in rewritten.items():
-            negative = isinstance(weight, Op) and weight.op == "neg"
-            magnitude = weight.args[0] if negative else weight
-            if not self._is_plain(magnitude, later):
-                if magnitude not in known:
-                    source = atom.array if isinstance(atom, Load) else getattr(atom, "name", "value")
-                    name = self.fresh(f"{label}_by_{source.partition('[')[0]}")
-                    known[magnitude] = Var(name, magnitude.type)
-                    before.append(Assign((known[magnitude],), (magnitude,)))  # type: ignore[arg-type]
-                magnitude = known[magnitude]
-            result[atom] = Op("neg", magnitude) if negative else magnitude
+        for atom, weight in weights.items():
+            source = atom.array if isinstance(atom, Load) else getattr(atom, "name", "value")
+            name = f"{label}_by_{source.partition('[')[0]}"
+            result[atom] = self._factor(rewritten.get(weight, weight), None, name, known, before, later)
         return result
+
+    def _factor(
+        self, weight: Expr, guard: Expr | None, name: str, known: dict[tuple[Expr, Expr | None], Var], before: list[Statement],
+        later: set[str],
+    ) -> Expr:  # fmt: skip
+        """One partial; under a `guard` it is evaluated only where that is true."""
+        if isinstance(weight, Select) and has_zero_arm(weight):
+            test = self._kept(weight.args[0], guard, "chosen", known, before, later)
+            arms = []
+            for arm, inner in ((weight.args[1], test), (weight.args[2], Logic("not", test))):
+                under = inner if guard is None else Logic("and", guard, inner)
+                arms.append(self._factor(arm, under, name, known, before, later))
+            return Select(test, *arms)
+        negative = isinstance(weight, Op) and weight.op == "neg"
+        magnitude = weight.args[0] if negative else weight
+        magnitude = self._kept(magnitude, guard, name, known, before, later)
+        return Op("neg", magnitude) if negative else magnitude
+
+    def _kept(
+        self, e: Expr, guard: Expr | None, name: str, known: dict[tuple[Expr, Expr | None], Var], before: list[Statement], later: set[str]
+    ) -> Expr:
+        """A value that the loop over directions can use: itself if it is plain, else a variable of its own."""
+        if self._is_plain(e, later) or (self.k is None and (guard is not None or e.type.is_differentiable)):
+            return e
+        variable = known.get((e, guard))
+        if variable is None:
+            variable = known[e, guard] = Var(self.fresh(name), e.type)
+            otherwise = Const(False) if e.type == BOOL else Const(0.0)
+            before.append(Assign((variable,), (e if guard is None else Select(guard, e, otherwise),)))
+        return variable
 
     def _is_plain(self, e: Expr, later: set[str]) -> bool:
         """Whether a factor may stand in the loop over directions: literals, and numbers that keep their values."""
@@ -499,11 +538,14 @@ class Pushforward:
 
     def _array_call(self, s: ArrayCall, out: list[Statement]) -> None:
         dots = [self.array_dot(a) for a in s.args]
-        if all(d is None for d in dots):
+        if all(d is None for d in dots) or s.function in STEPS:
             self._zero_results(s.targets, out)
             return
+        self._refuse_complex(s)
         if self.width is None:
             dots = [None if d is None else _as_column(d, a) for d, a in zip(dots, s.args)]
+        else:
+            dots = [self._contiguous(d, a) for d, a in zip(dots, s.args)]
         call = tangent_call(s, dots)
         names = [self._result_dot(t) for t in s.targets]
         out.append(Line(f"{', '.join(names)} = {call}", None))
@@ -513,6 +555,21 @@ class Pushforward:
                     out.append(Line(f"{name} = {name}[{', '.join(':' * t.type.ndim)}, 0]", name))  # type: ignore[attr-defined]
                 else:
                     out.append(Line(f"{name} = {name}[0]", name))
+
+    def _refuse_complex(self, s: ArrayCall) -> None:
+        """Rules that conjugate are for real matrices."""
+        rule = ARRAY_RULES[s.function]
+        if not rule.holomorphic and any(a.type.dtype.kind == "complex" for a in s.args if a.type.kind == "array"):  # type: ignore[attr-defined]
+            raise UnsupportedType(
+                f"{rule.primal.partition('(')[0]} of a complex matrix has no derivative rule", hint="Use real matrices."
+            )
+
+    def _contiguous(self, dot: Expr | None, argument: Expr) -> Expr | None:
+        """Tangents of views are copied where a rule takes rows in C order."""
+        if dot is None or argument.type.kind != "array" or getattr(argument, "name", "") in self.own:
+            return dot
+        assert isinstance(dot, Var)
+        return Opaque(f"np.ascontiguousarray({dot.name})", dot.type, (), (dot.name,))
 
     def _zero_results(self, targets: Sequence[Var], out: list[Statement]) -> None:
         """Results that vary elsewhere in the program get a tangent of zeros."""
@@ -624,14 +681,18 @@ class Pushforward:
         return lines
 
 
+def _made(s: Statement) -> tuple[Var, ...]:
+    if isinstance(s, Allocate):
+        return (s.target,)
+    return s.targets if isinstance(s, ArrayCall) else ()
+
+
 def _suffix(kind: ScalarType) -> str:
     return "" if kind.numpy == "float64" else f", np.{kind.numpy}"
 
 
 def _as_column(dot: Expr, argument: Expr) -> Expr:
     """A single direction as an axis of one."""
-    from ..ir.expr import Opaque
-
     assert isinstance(dot, Var)
     if argument.type.kind != "array":
         return Opaque(f"np.array(({dot.name},))", dot.type, (), (dot.name,))

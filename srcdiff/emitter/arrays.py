@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from ..ir.expr import Expr, Var
 from ..ir.statements import Allocate, ArrayCall, Rebind, View
-from ..rules.arrays import ARRAY_RULES
+from ..rules.arrays import ARRAY_RULES, STEPS
 from .printer import expression
 
 __all__ = ["allocate_text", "array_call_text", "rebind_text", "shape_text"]
@@ -69,7 +69,8 @@ def names_size(array: Var) -> str:
 
 def array_call_text(s: ArrayCall) -> str:
     args = [expression(a, 1) for a in s.args]
-    return f"{', '.join(t.name for t in s.targets)} = {ARRAY_RULES[s.function].primal.format(*args)}"
+    text = STEPS[s.function] if s.function in STEPS else ARRAY_RULES[s.function].primal
+    return f"{', '.join(t.name for t in s.targets)} = {text.format(*args)}"
 
 
 def tangent_call(s: ArrayCall, dots: list[Expr | None]) -> str:

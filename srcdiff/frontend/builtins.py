@@ -179,7 +179,8 @@ class Builtins(Arrays):
         if isinstance(value, Stream):
             return value
         if isinstance(value, (Dynamic, Lazy)):
-            array = value if isinstance(value, Dynamic) else self.whole(value, self.statement_node())
+            array = self.spill(value, self.statement_node())
+            array = self.whole(array, self.statement_node())
             return Stream(self.length(array, 0), lambda i: self.subscripted(array, i))
         if isinstance(value, Range) and any(not isinstance(b.constant, int) for b in value.bounds):
             if len(value.bounds) > 2 or value.reverse:

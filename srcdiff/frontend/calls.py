@@ -194,6 +194,8 @@ class Calls(Helpers):
             return self.guarded(builtin, text, arguments, keywords, node)
         dynamic = self._any_dynamic([*arguments, *keywords.values()]) and module != "math"
         if dynamic and short == "cross":
+            if any(isinstance(a, (Dynamic, Lazy)) and len(a.shape) != 1 for a in arguments):
+                self.fail(node, UnsupportedCall, "np.cross of matrices", "Loop over the rows.")
             arguments = [self.known_triple(a, node) for a in arguments]
             dynamic = False
         if short in DYNAMIC and module in ("numpy", "numpy.linalg") and (dynamic or self._open_maker(short, arguments, keywords)):

@@ -217,9 +217,9 @@ class DynamicArrays(Subscripts):
         return sum(p is not None for p in value.index)
 
     def spill(self, value: Value, node: cst.CSTNode, base: str = "values") -> Indexed:
-        """An array of known shape, a tuple or list as an array of the program."""
+        """An array of known shape, a tuple or list as an array of the program; a slice as a view of its own."""
         if isinstance(value, (Dynamic, Lazy)):
-            return value
+            return self.whole(value, node) if self.has_cut(value) else value
         if isinstance(value, Sequence_) and any(isinstance(item, (Dynamic, Lazy)) for item in value.items):
             return self.stack_rows(value, node)
         return self._spill_into(self.fresh(base), self.as_array(value, node), node)

@@ -14,7 +14,7 @@ from ..ir.types import FLOAT64, INT64, ScalarType, promote
 from .dtypes import dtype_of
 from .dynamic import Indexed, shifted
 from .extents import Extent
-from .values import Dynamic, Lazy, Object, Scalar, Sequence_, Value
+from .values import Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Value
 
 if TYPE_CHECKING:
     from .dynamic_reductions import DynamicReductions
@@ -258,8 +258,8 @@ def _reshape(self: DynamicReductions, arguments: list[Value], keywords: dict[str
         one = isinstance(product, Const) and product.value == 1
         lengths[open_[0]] = total if one else self.temporary("length", Op("//", total, product))
         extents[open_[0]] = self.product_extent(base) if one else self.unknown_extent()
-        product = product if one else Op("*", lengths[open_[0]], product)
-    if not open_ or len(lengths) > 1:
+        product = Op("*", lengths[open_[0]], product)
+    if not open_ or not one:
         raised = self.raised("the array cannot be reshaped to these lengths", node)
         self.emit(If(Compare(("!=",), (product, total)), (raised,), ()))
     view = View(
@@ -323,13 +323,14 @@ def _diag(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
 
 @dynamic_function("flip", "flipud")
 def _flip(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    only(self, keywords, (), node)
+    only(self, keywords, ("axis",), node)
     a = self.steady(arguments[0], node)
-    if len(a.shape) != 1:
-        self.fail(node, UnsupportedCall, "np.flip of a matrix", "Use a slice: a[::-1].")
-    n = self.length(a, 0)
-    last = Op("-", n, Const(1))
-    return self.remapped(a, a.shape, [n], lambda at: self.item_at(a, (Op("-", last, at[0]),)))
+    rank = len(a.shape)
+    place = _argument(arguments, keywords, 1, "axis")
+    if self.source.code(node.func).endswith("flipud"):
+        return _flipped(self, a, (0,), node)
+    axes = tuple(range(rank)) if place is None else (self._known_index(place, node) % rank,)
+    return _flipped(self, a, axes, node)
 
 
 @dynamic_function("roll")
@@ -378,6 +379,8 @@ def _diff(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
 
 @dynamic_function("where")
 def _where(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    if len(arguments) == 1:
+        return _nonzero(self, arguments, keywords, node)
     if len(arguments) != 3:
         self.fail(node, UnsupportedCall, "np.where takes three arguments here", "Give both alternatives.")
 
@@ -583,3 +586,144 @@ def _interp(self: DynamicReductions, arguments: list[Value], keywords: dict[str,
 
 
 
+
+
+@dynamic_function("take")
+def _take(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    only(self, keywords, (), node)
+    a = self.steady(arguments[0], node)
+    if len(a.shape) != 1:
+        self.fail(node, UnsupportedCall, "np.take of a matrix", "Index it: a[index].")
+    place = arguments[1]
+    if isinstance(place, Scalar):
+        return Scalar(self.item_at(a, (place.expr,)))
+    return self.take(a, [self.index_entry(place, node)], node)
+
+
+@dynamic_function("expand_dims")
+def _expand_dims(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    only(self, keywords, ("axis",), node)
+    a = self.steady(arguments[0], node)
+    place = _argument(arguments, keywords, 1, "axis")
+    assert place is not None
+    axis = self._known_index(place, node) % (len(a.shape) + 1)
+    lengths = [self.length(a, n) for n in range(len(a.shape))]
+    lengths.insert(axis, Const(1))
+    shape = list(a.shape)
+    shape.insert(axis, Extent(1))
+    return self.remapped(a, shape, lengths, lambda at: self.item_at(a, (*at[:axis], *at[axis + 1 :])))
+
+
+@dynamic_function("broadcast_to")
+def _broadcast_to(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.steady(arguments[0], node)
+    extents, lengths = _shape(self, arguments[1], node)
+    extra = len(extents) - len(a.shape)
+    for n, extent in enumerate(a.shape):
+        if extent.known != 1:
+            self.require(extent, self.length(a, n), extents[extra + n], lengths[extra + n], node)
+
+    def element(at: tuple[Expr, ...]) -> Expr:
+        return self.item_at(a, [Const(0) if e.known == 1 else i for e, i in zip(a.shape, at[extra:])])
+
+    return self.remapped(a, extents, lengths, element)
+
+
+@dynamic_function("kron")
+def _kron(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a, b = (self.steady(v, node) for v in arguments)
+    if len(a.shape) != len(b.shape):
+        self.fail(node, UnsupportedCall, "np.kron of arrays of different numbers of axes", "Reshape them.")
+    rank = len(a.shape)
+    inner = [self.true_length(b, n) for n in range(rank)]
+    lengths = [Op("*", self.true_length(a, n), inner[n]) for n in range(rank)]
+
+    def element(at: tuple[Expr, ...]) -> Expr:
+        outer = [Op("//", i, n) for i, n in zip(at, inner)]
+        return Op("*", self.item_at(a, outer), self.item_at(b, [Op("%", i, n) for i, n in zip(at, inner)]))
+
+    reads = tuple((v, False) for v in (a, b) if isinstance(v, Dynamic))
+    shape = tuple(self.unknown_extent() for _ in range(rank))
+    return Lazy(promote(a.dtype, b.dtype), shape, tuple(lengths), element, reads)
+
+
+@dynamic_function("split", "array_split")
+def _split(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    """Equal parts of a vector, as views."""
+    only(self, keywords, (), node)
+    a = self.steady(arguments[0], node)
+    count = self._known_index(arguments[1], node) if isinstance(arguments[1], Scalar) else 0
+    if count < 1 or len(a.shape) != 1 or not self.source.code(node.func).endswith(".split"):
+        self.fail(node, UnsupportedCall, "np.split other than of a vector into equal parts", "Use slices.")
+    base = self.whole(a, node)
+    n = self.length(base, 0)
+    remainder = Compare(("!=",), (Op("%", n, Const(count)), Const(0)))
+    self.emit(If(remainder, (self.raised(f"the array cannot be split into {count} equal parts", node),), ()))
+    part = self.temporary("part", Op("//", n, Const(count)))
+    extent = self.extent_of(Scalar(part))
+    pieces: list[Value] = []
+    for i in range(count):
+        bounds = (Op("*", Const(i), part), Op("*", Const(i + 1), part))
+        cut = Dynamic(base.name, base.dtype, (extent,), base.regions, (Cut("{}:{}", bounds),))
+        pieces.append(self.bind_array(self.fresh(f"{base.name}_{i}"), cut, node))
+    return Sequence_(pieces, is_list=True)
+
+
+@dynamic_function("nonzero", "flatnonzero")
+def _nonzero(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    a = self.steady(arguments[0], node)
+    if len(a.shape) != 1:
+        self.fail(node, UnsupportedCall, "np.nonzero of a matrix", "Loop over its places.")
+    test = self.lazy(lambda x: Scalar(Compare(("!=",), (x.expr, Const(0))) if x.type.kind != "bool" else x.expr), [a], node)
+    places = Lazy(INT64, a.shape, (self.length(a, 0),), lambda at: at[0], ())
+    found = self._compress(places, test, node)
+    return found if self.source.code(node.func).endswith("flatnonzero") else Sequence_([found])
+
+
+@dynamic_function("angle")
+def _angle(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    only(self, keywords, (), node)
+
+    def angle(z: Scalar) -> Scalar:
+        if z.type.kind != "complex":
+            self.fail(node, UnsupportedCall, "np.angle of real numbers", "It is zero or pi.")
+        kind = ScalarType("float", z.type.bits)
+        return Scalar(Call("atan2", (self.part("imag", z).expr, self.part("real", z).expr), kind, "np.arctan2"))
+
+    return self.lazy(angle, [self.steady(arguments[0], node)], node)
+
+
+@dynamic_function("fliplr")
+def _fliplr(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    return _flipped(self, arguments[0], (1,), node)
+
+
+def _flipped(self: DynamicReductions, value: Value, axes: tuple[int, ...], node: cst.Call) -> Lazy:
+    a = self.steady(value, node)
+    lengths = [self.length(a, n) for n in range(len(a.shape))]
+
+    def element(at: tuple[Expr, ...]) -> Expr:
+        places = [Op("-", Op("-", lengths[n], Const(1)), i) if n in axes else i for n, i in enumerate(at)]
+        return self.item_at(a, places)
+
+    return self.remapped(a, a.shape, lengths, element)
+
+
+@dynamic_function("sort", "argsort", "median")
+def _sort(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    """The order is found once, from the values; derivatives are those of the elements in their places."""
+    only(self, keywords, (), node)
+    value = self.spill(arguments[0], node)
+    if len(value.shape) != 1 or len(arguments) > 1:
+        self.fail(node, UnsupportedCall, "sorting along an axis", "Sort vectors.")
+    a = self.whole(value, node, "values")
+    (order,) = self.array_call("argsort_1", [a], [(INT64, a.shape)], node, "order")
+    name = self.source.code(node.func).rpartition(".")[2]
+    if name == "argsort":
+        return order
+    chosen = self.take(a, [order], node)
+    if name == "sort":
+        return chosen
+    n = self.length(a, 0)
+    low, high = Op("//", Op("-", n, Const(1)), Const(2)), Op("//", n, Const(2))
+    return Scalar(Op("*", Const(0.5), Op("+", self.item_at(chosen, (low,)), self.item_at(chosen, (high,)))))

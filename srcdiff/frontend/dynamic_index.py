@@ -8,8 +8,8 @@ from typing import Any
 import libcst as cst
 
 from ..errors import UnsupportedType
-from ..ir.expr import Const, Expr, Op, Var
-from ..ir.statements import Assign, If, Rebind, Store, View
+from ..ir.expr import Compare, Const, Expr, Op, Var
+from ..ir.statements import Assign, If, Raise, Rebind, Store, View
 from .dynamic import DynamicArrays, Indexed, shifted
 from .extents import Extent
 from .values import Array, Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Span, Value
@@ -56,9 +56,17 @@ class DynamicIndex(DynamicArrays):
             if isinstance(part, Span):
                 shape.append(base.shape[axis] - Extent(part.lower - part.upper))
             elif isinstance(part, Cut):
-                shape.append(self.unknown_extent())
+                shape.append(Extent(1) if part.is_single else self.unknown_extent())
             axis += 1
         return tuple(shape)
+
+    def require_one(self, base: Indexed, axis: int, node: cst.CSTNode) -> None:
+        """`a[:1]` and `a[-1:]` have one element, of an array that is not empty."""
+        if base.shape[axis].known is None:
+            raised = Raise(f'ValueError("a slice of an empty array (line {self.source.position(node)[0]})")')
+            saved, self.origin = self.origin, None
+            self.emit(If(Compare(("<",), (self.length(base, axis), Const(1))), (raised,), ()))
+            self.origin = saved
 
     def _compose(self, base: Dynamic, parts: list[Part], node: cst.CSTNode) -> tuple[Any, ...] | None:
         """The index into the variable; None where the base must be a view of its own first."""
@@ -97,9 +105,9 @@ class DynamicIndex(DynamicArrays):
             if isinstance(value, Object) and value.value is None:
                 parts.append(None)
             elif isinstance(value, Sequence_) and not value.is_list:
-                parts.extend(self._entry(item, part.value) for item in value.items)
+                parts.extend(self.index_entry(item, part.value) for item in value.items)
             else:
-                parts.append(self._entry(value, part.value))
+                parts.append(self.index_entry(value, part.value))
         used = sum(1 for p in parts if p is not None and p is not Ellipsis)
         used += sum(len(p.shape) - 1 for p in parts if isinstance(p, (Dynamic, Lazy)) and p.dtype.kind == "bool")
         rank = len(base.shape)
@@ -120,7 +128,7 @@ class DynamicIndex(DynamicArrays):
             axis += 1
         return parts
 
-    def _entry(self, value: Value, node: cst.CSTNode) -> Part:
+    def index_entry(self, value: Value, node: cst.CSTNode) -> Part:
         if isinstance(value, (Dynamic, Lazy)):
             if value.dtype.kind not in ("int", "bool"):
                 self.fail(node, UnsupportedType, "an index must be an integer", "Convert it with astype(np.int64).")
@@ -166,6 +174,8 @@ class DynamicIndex(DynamicArrays):
             if written is None:
                 written = Op("-", length, Const(total)) if total else length
             return Span(first, last, written)
+        if one and (first, last) in ((0, 1), (-1, 0)) and (first == 0 or upper is None):
+            self.require_one(base, axis, node)
         texts: list[str] = []
         args: list[Expr] = []
         for bound in bounds:

@@ -10,6 +10,7 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Var
 from ..ir.statements import ArrayCall, Assign, If, Raise, Store
 from ..ir.types import FLOAT64, INT64, WEAK_FLOAT, ArrayType, ScalarType, promote
+from ..rules.scalar import BY_SPELLING
 from .bindings import names_in
 from .dynamic import Indexed, shifted
 from .dynamic_functions import DYNAMIC, dynamic_function, only
@@ -183,8 +184,8 @@ class DynamicReductions(DynamicIndex):
     # -- products ---------------------------------------------------------------------------------------------------
 
     def array_call(
-        self, function: str, arguments: Sequence[Dynamic | Scalar], results: Sequence[tuple[ScalarType, tuple[Extent, ...]]],
-        node: cst.CSTNode, name: str = "",
+        self, function: str, arguments: Sequence[Dynamic | Scalar],
+        results: Sequence[tuple[ScalarType, tuple[Extent, ...]]], node: cst.CSTNode, name: str = "",
     ) -> list[Value]:  # fmt: skip
         """A function on whole arrays; a result without axes is a number."""
         args: list[Expr] = []
@@ -381,6 +382,9 @@ def _norm(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) 
     order = keywords.pop("ord", None) or (arguments[1] if len(arguments) > 1 else None)
     given = order.value if isinstance(order, Object) else order.constant if isinstance(order, Scalar) else None
     a = self.spill(arguments[0], node)
+    if isinstance(given, (int, float)) and given in (1, float("inf")) and len(a.shape) == 1:
+        sizes = self.lazy(lambda x: self.primitive(BY_SPELLING["builtins.abs"], (x,), "abs", node), [a], node)
+        return DYNAMIC["sum" if given == 1 else "max"](self, [sizes], {}, node)
     if order is not None and not (given == 2 and len(a.shape) == 1) and given not in ("fro", None):
         self.fail(node, UnsupportedCall, "np.linalg.norm with another ord than 2", "Write the norm out.")
     if a.dtype.kind == "complex":
@@ -639,6 +643,40 @@ def _einsum(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call
         self.emit(Store(place.array, place.index, e))  # type: ignore[attr-defined]
 
     self.for_each([lengths[c][1] for c in output], body)
+    return result
+
+
+@dynamic_function("ptp")
+def _ptp(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) -> Value:
+    high = DYNAMIC["max"](self, arguments, dict(keywords), node)
+    return self.binary("-", high, DYNAMIC["min"](self, arguments, dict(keywords), node), node)
+
+
+@dynamic_function("tensordot")
+def _tensordot(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) -> Value:
+    only(self, keywords, ("axes",), node)
+    a, b = (self.steady(v, node) for v in arguments[:2])
+    given = keywords.get("axes") or (arguments[2] if len(arguments) > 2 else Scalar(Const(2), 2))
+    if not isinstance(given, Scalar) or not isinstance(given.constant, int):
+        self.fail(node, UnsupportedCall, "np.tensordot with lists of axes", "Use np.einsum.")
+    count, letters = given.constant, "abcdefghijklmnop"
+    first = letters[: len(a.shape)]
+    second = first[len(first) - count :] + letters[len(first) : len(first) + len(b.shape) - count]
+    formula = f"{first},{second}->{first[: len(first) - count]}{second[count:]}"
+    return _einsum(self, [Scalar(Const(formula), formula), a, b], {}, node)
+
+
+@dynamic_function("matrix_power")
+def _matrix_power(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) -> Value:
+    a = self.square(arguments[0], node)
+    power = self._known_index(arguments[1], node)
+    if not 1 <= power <= 64:
+        self.fail(node, UnsupportedCall, f"np.linalg.matrix_power to the power {power}", "Use powers from 1 to 64.")
+    result: Value = a
+    for bit in bin(power)[3:]:
+        result = self.dynamic_matmul(result, result, node)
+        if bit == "1":
+            result = self.dynamic_matmul(result, a, node)
     return result
 
 

@@ -86,7 +86,7 @@ def lower_entry(
     try:
         return _search(source, specs, wrt, of, dict(shapes), promote, [200])
     except (Unsupported, NeedsKnown):
-        raise known or refused from None
+        raise (refused if known is None or known.location is None else known) from None
 
 
 def _search(

@@ -16,7 +16,17 @@ from .values import Dynamic, UserFunction, copy_environment
 if TYPE_CHECKING:
     from .flow import Flow
 
-__all__ = ["STATEMENT_BUDGET", "HelperReference", "OpenLength", "Program", "Refine", "Signal", "TooLong", "freeze", "literal"]
+__all__ = [
+    "STATEMENT_BUDGET",
+    "HelperReference",
+    "OpenLength",
+    "Program",
+    "Refine",
+    "Signal",
+    "TooLong",
+    "freeze",
+    "literal",
+]
 
 STATEMENT_BUDGET = 6000
 """Statements that unrolling may produce: past it, compile time grows to minutes."""

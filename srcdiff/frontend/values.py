@@ -135,6 +135,17 @@ class Cut:
     text: str
     args: tuple[Expr, ...]
 
+    @property
+    def is_single(self) -> bool:
+        """`:1` and `-1:`, one element of an array that is not empty."""
+        bounds = tuple(a.value if isinstance(a, Const) else _minus_one(a) for a in self.args)
+        return (self.text, bounds) in ((":{}", (1,)), ("{}:", (-1,)))
+
+
+def _minus_one(e: Expr) -> int | None:
+    """-1 where it is written as the negative of a literal."""
+    return -1 if e.args and isinstance(e.args[0], Const) and e.args[0].value == 1 and len(e.args) == 1 else None
+
 
 @dataclass(frozen=True)
 class Dynamic:

@@ -58,7 +58,7 @@ def _statement(s: Statement, live: Live, breaks: Live, continues: Live) -> tuple
         return _assign(s, live)
     if isinstance(s, CallHelper):
         names = {t.name for t in s.targets}
-        if not names & live:
+        if not names & live and not getattr(s.helper, "writes", None):
             return None, live
         return s, (live - names) | reads(*s.args)
     if isinstance(s, Return):

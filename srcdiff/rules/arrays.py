@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ARRAY_RULES", "ArrayRule"]
+__all__ = ["ARRAY_RULES", "STEPS", "ArrayRule"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ _ROWS = (
     ArrayRule("lstsq_22",   "np.linalg.lstsq({0}, {1})[0]",  2, 1, "lstsq_22_tangent"),
 )
 # fmt: on
+
+STEPS = {"argsort_1": "np.argsort({0})"}
+"""Functions of arrays that give integers: their derivative is zero."""
 
 ARRAY_RULES: dict[str, ArrayRule] = {row.name: row for row in _ROWS}
 

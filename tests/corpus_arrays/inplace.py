@@ -353,7 +353,7 @@ CASES = [
     case(histogram, array(0, 4.9, 6), array(0.5, 1.5, 7)),
     case(two_scratches, array(-1, 1, 5)),
     case(reused_scratch, array(-1, 1, 3, 4), array(-1, 1, 4)),
-    case(value_then_overwritten, array(-1, 1, 5)),
+    case(value_then_overwritten, array(-1, 1, 2)),
     case(row_view_written, array(-1, 1, 3, 4)),
     case(floyd_warshall, array(0.5, 2, 4, 4), tags=("kink",)),
     case(longest_alignment, array(-1, 1, 4), array(-1, 1, 5), between(0.1, 0.2), tags=("kink",)),
