@@ -102,7 +102,9 @@ def find_source(function: object) -> Source:
     with lock():
         file = load(plain, shown)
         definition = locate(plain, file, shown)
-        segment = Segment.parse(file, definition, shown)
+        segment = file.segments.get(definition)
+        if segment is None:
+            segment = file.segments[definition] = Segment.parse(file, definition, shown)
         first, _, last, _ = file.place(definition)
     return Source(plain, plain.__name__, shown, path, first, last, file.lines, segment.node, bound, segment)
 
