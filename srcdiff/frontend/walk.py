@@ -64,11 +64,11 @@ class Walker:
             return
         for field in fields:
             child = getattr(node, field)
-            if _is_node(type(child)):
+            if _is_node(child.__class__):
                 self.walk(child)
             elif isinstance(child, (tuple, list)):
                 for item in child:
-                    if _is_node(type(item)):
+                    if _is_node(item.__class__):
                         self.walk(item)
         if after is not None:
             getattr(self, after)(node)
