@@ -142,25 +142,30 @@ class Rewriter:
 
     def name(self, node: Expr, variable: Expr) -> None:
         self.names[node] = variable
-        self._done.clear()
+        if node in self._done:
+            self._done.clear()
 
     def __call__(self, e: Expr) -> Expr:
         """`e` with the nodes of the table replaced."""
-        return self._rewrite(e)
+        done = self._done
+        stack = [e]
+        while stack:
+            node = stack[-1]
+            if node not in done:
+                if node in self.names:
+                    done[node] = self.names[node]
+                else:
+                    below = [a for a in reversed(node.args) if a not in done]
+                    if below:
+                        stack += below
+                        continue
+                    done[node] = rebuild(node, tuple(done[a] for a in node.args))
+            stack.pop()
+        return done[e]
 
     def definition(self, e: Expr) -> Expr:
         """`e` written out once, its arguments replaced."""
-        return rebuild(e, tuple(self._rewrite(a) for a in e.args))
-
-    def _rewrite(self, e: Expr) -> Expr:
-        for node in topological((e,)):
-            if node in self._done:
-                continue
-            if node in self.names:
-                self._done[node] = self.names[node]
-            else:
-                self._done[node] = rebuild(node, tuple(self._done[a] for a in node.args))
-        return self._done[e]
+        return rebuild(e, tuple(map(self, e.args)))
 
 
 def with_reciprocals(roots: Sequence[Expr], kept: Sequence[Expr]) -> dict[Expr, Expr]:
