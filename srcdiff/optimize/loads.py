@@ -24,17 +24,13 @@ def hoist_loads(body: Block, shapes: Mapping[str, tuple[int, ...]], fresh: Calla
     user wrote with the subscript in it stays as it stands.
     """
     counts = Counter(load for s in statements(body) for load in _loads(s, shapes))
-    copies: dict[Load, list[Var]] = {}
-    for s in statements(body):
-        for target, load in _copies(s):
-            copies.setdefault(load, []).append(target)
+    copies = _copies(body)
     rewriter = Rewriter()
     first: list[Statement] = []
     for array in shapes:
         loads = sorted((n for n, count in counts.items() if n.array == array and count > 1), key=lambda n: n.index)
         if loads:
-            names = ["_".join((array, *map(str, n.index))) for n in loads]
-            variables = [copies[n][0] if n in copies else Var(fresh(name), n.type) for n, name in zip(loads, names)]
+            variables = [copies[n][0] if n in copies else Var(fresh(_name(n)), n.type) for n in loads]
             for load, variable in zip(loads, variables):
                 for e in (load, *copies.get(load, ())):
                     rewriter.name(e, variable)
@@ -42,11 +38,19 @@ def hoist_loads(body: Block, shapes: Mapping[str, tuple[int, ...]], fresh: Calla
     return (*first, *_rewritten(body, rewriter, shapes)) if first else body
 
 
-def _copies(s: Statement) -> list[tuple[Var, Load]]:
-    """Elements that have been given names of their own, before a result is stored."""
-    if not isinstance(s, Assign) or s.origin is not None:
-        return []
-    return [(t, v) for t, v in zip(s.targets, s.values) if isinstance(v, Load) and not v.args]
+def _name(load: Load) -> str:
+    return "_".join((load.array, *map(str, load.index)))
+
+
+def _copies(body: Block) -> dict[Load, list[Var]]:
+    """Variables that hold an element and nothing else: those that were made before a result is stored."""
+    assigned = Counter(t.name for s in statements(body) if isinstance(s, (Assign, CallHelper)) for t in s.targets)
+    copies: dict[Load, list[Var]] = {}
+    for s in statements(body):
+        for t, v in zip(s.targets, s.values) if isinstance(s, Assign) and s.origin is None else ():
+            if isinstance(v, Load) and not v.args and assigned[t.name] == 1 and t.name.startswith(_name(v)):
+                copies.setdefault(v, []).append(t)
+    return copies
 
 
 def _reads(s: Statement) -> tuple[Expr, ...]:
