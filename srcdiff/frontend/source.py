@@ -101,7 +101,10 @@ def find_source(function: object) -> Source:
     shown = path if path.startswith("<") else os.path.basename(path)
     with lock():
         file = load(plain, shown)
-        definition = locate(plain, file, shown)
+        code = plain.__code__
+        if id(code) not in file.located:
+            file.located[id(code)] = code, locate(plain, file, shown)
+        definition = file.located[id(code)][1]
         segment = file.segments.get(definition)
         if segment is None:
             segment = file.segments[definition] = Segment.parse(file, definition, shown)
