@@ -6,24 +6,54 @@ subscript, and cannot always tell that a store between two of them leaves the el
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from ..ir.expr import Expr, Load, Var, topological
-from ..ir.statements import Assign, Block, CallHelper, For, If, Return, Statement, Store, StoreMany, While, statements
+from ..ir.statements import (
+    Assert,
+    Assign,
+    Block,
+    Break,
+    CallHelper,
+    Comment,
+    Continue,
+    For,
+    If,
+    Line,
+    Raise,
+    Return,
+    Statement,
+    Store,
+    StoreMany,
+    While,
+    statements,
+)
 from .share import Rewriter
 
 __all__ = ["hoist_loads"]
+
+_OF_SCALARS = (
+    Assert, Assign, Break, CallHelper, Comment, Continue, For, If, Line, Raise, Return, Store, StoreMany, While
+)  # fmt: skip
+"""Statements that leave arrays alone, or say by name which one they store to."""
 
 
 def hoist_loads(body: Block, shapes: Mapping[str, tuple[int, ...]], fresh: Callable[[str], str]) -> Block:
     """The body with the elements that it reads in several places read once, one line for each array.
 
     `shapes` are those of the arrays whose shape is checked: their elements can be read wherever control goes. What the
-    user wrote with the subscript in it stays as it stands.
+    user wrote with the subscript in it stays as it stands, and so do arrays that are written to.
     """
-    counts = Counter(load for s in statements(body) for load in _loads(s, shapes))
+    every = list(statements(body))
+    if not all(isinstance(s, _OF_SCALARS) for s in every):
+        return body
+    written = {s.array for s in every if isinstance(s, (Store, StoreMany))}
+    written.update(*(re.findall(r"[^\W\d]\w*", s.text) for s in every if isinstance(s, Line)))
+    shapes = {name: shape for name, shape in shapes.items() if name not in written}
+    counts = Counter(load for s in every for load in _loads(s, shapes))
     copies = _copies(body)
     rewriter = Rewriter()
     first: list[Statement] = []
