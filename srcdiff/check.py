@@ -1,28 +1,42 @@
 """`check`: a derivative against references that share nothing with it, at one point.
 
 The reference values come from Numba's own compilation of the user's function, or from plain Python where Numba
-refuses it. Differences are extrapolated (C. Ridders, Advances in Engineering Software 4, 1982), and the scatter of the
-extrapolation says how much they can tell: where that is too little, a row is "not conclusive" and no false alarm.
+refuses it. Where differences tell too little, a row is "not conclusive" and no false alarm.
 """
 
 from __future__ import annotations
 
 import math
-import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .differentiable import Differentiable, Options, Shapes, jacobian_compiled
 from .errors import ArgumentError, SrcdiffError
+from .points import (
+    SEED,
+    contents,
+    copied,
+    in_double,
+    in_single,
+    is_float,
+    leaves_of,
+    mapped,
+    no_list,
+    random_arguments,
+    read_only,
+    rows_of,
+    strided,
+    vector_of,
+    with_numbers,
+)
+from .references import EPS, by_position, compiled_by_numba, differences, directional, distance
 
-__all__ = ["Report", "Row", "check", "random_arguments"]
+__all__ = ["Report", "Row", "check"]
 
 TOLERANCE = 1e-9
 DIRECTIONS = 4
 COORDINATES = 24
-SEED = 20240229
-_EPS = 2.0**-52
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,7 @@ class _Check:
         position = {name: i for i, name in enumerate(self.names)}
         if star is not None and star in self.wrt:
             raise ArgumentError(f"check does not take *{star}", hint="Wrap it in a function of named arguments.")
-        self.given = tuple(map(_checked, args, [*self.names, *["*"] * len(args)]))
+        self.given = tuple(map(no_list, args, [*self.names, *["*"] * len(args)]))
         missing = [name for name in self.wrt if position[name] >= len(args)]
         if missing:
             defaults = self._defaults()
@@ -129,32 +143,32 @@ class _Check:
     # -- the point --------------------------------------------------------------------------------------------------
 
     def fresh(self) -> tuple[Any, ...]:
-        return tuple(map(_copy, self.given))
+        return tuple(map(copied, self.given))
 
     def promoted(self) -> tuple[Any, ...]:
         """The arguments with everything that varies in double precision."""
         args = list(self.fresh())
         for i in self.active:
-            args[i] = _map(args[i], _double)
+            args[i] = mapped(args[i], in_double)
         return tuple(args)
 
     def vector(self, args: Sequence[Any]) -> Any:
-        return _vector([leaf for i in self.active for leaf in _leaves(args[i])])
+        return vector_of([leaf for i in self.active for leaf in leaves_of(args[i])])
 
     def at(self, args: Sequence[Any], x: Any) -> tuple[Any, ...]:
         """The arguments with the vector `x` in the place of what varies."""
         numbers = iter(x)
-        moved = list(map(_copy, args))
+        moved = list(map(copied, args))
         for i in self.active:
-            moved[i] = _map(moved[i], lambda leaf: _replaced(leaf, numbers))
+            moved[i] = mapped(moved[i], lambda leaf: with_numbers(leaf, numbers))
         return tuple(moved)
 
     def value(self, run: Callable[..., Any], args: Sequence[Any]) -> Any:
         """All outputs as a vector."""
-        passed = tuple(map(_copy, args))
+        passed = tuple(map(copied, args))
         returned = run(*passed)
         outputs = [passed[i] for i in self.filled] if self.filled else [returned]
-        return _vector([leaf for output in outputs for leaf in _leaves(output)])
+        return vector_of([leaf for output in outputs for leaf in leaves_of(output)])
 
     # -- the rows ---------------------------------------------------------------------------------------------------
 
@@ -163,7 +177,7 @@ class _Check:
 
         with np.errstate(all="ignore"):
             args = self.promoted()
-            matrix = np.asarray(self.f.jacobian.matrix(*map(_copy, args)))
+            matrix = np.asarray(self.f.jacobian.matrix(*map(copied, args)))
             reference, is_numba, why = self._reference(args)
             self._primal(reference, is_numba, why, args)
             self._forms(matrix, args)
@@ -185,14 +199,14 @@ class _Check:
 
     def _reference(self, args: Sequence[Any]) -> tuple[Callable[..., Any], bool, str]:
         """Numba's compilation of the user's function, or the function itself and why Numba refuses it."""
-        plain = _by_position(self.source, self.names)
+        plain = by_position(self.source, self.names)
         if self.source.bound or plain is not self.source.function:
             return plain, False, "Numba takes no methods, partials or keyword-only parameters"
         try:
             import numba
 
-            compiled = _compile_all(self.source.function, numba)
-            compiled(*map(_copy, args))
+            compiled = compiled_by_numba(self.source.function, numba)
+            compiled(*map(copied, args))
             return compiled, True, ""
         except Exception as error:
             first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -215,7 +229,7 @@ class _Check:
             self.result.add("value", True, f"equal to {against}, bit for bit{note}")
         else:
             scale = np.maximum(np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0), 1e-300)
-            gap = float(np.max(_difference(found, expected) / scale, initial=0.0))
+            gap = float(np.max(distance(found, expected) / scale, initial=0.0))
             passed = gap <= 1e-12
             reason = " (the order of sums or products differs)" if passed and is_numba else ""
             self.result.add("value", passed, f"differs from {against} by {gap:.1e} of the largest{reason}{note}")
@@ -224,15 +238,15 @@ class _Check:
         import numpy as np
 
         if self.filled:
-            nested = self.f.jacobian(*map(_copy, args))
+            nested = self.f.jacobian(*map(copied, args))
         else:
-            _, nested = self.f.value_and_jacobian(*map(_copy, args))
-        sizes = [1 if np.ndim(leaf) == 0 else np.size(leaf) for i in self.active for leaf in _leaves(args[i])]
-        rows = _rows(nested, sizes)
+            _, nested = self.f.value_and_jacobian(*map(copied, args))
+        sizes = [1 if np.ndim(leaf) == 0 else np.size(leaf) for i in self.active for leaf in leaves_of(args[i])]
+        rows = rows_of(nested, sizes)
         flat = np.asarray(rows).reshape(-1) if rows is not None else None
-        same = flat is not None and flat.size == matrix.size and bool(np.all(_difference(flat, matrix.ravel()) == 0.0))
+        same = flat is not None and flat.size == matrix.size and bool(np.all(distance(flat, matrix.ravel()) == 0.0))
         if not same and flat is not None and flat.size == matrix.size:
-            error = float(np.max(_difference(flat, matrix.ravel()))) / max(float(np.max(np.abs(matrix))), 1e-300)
+            error = float(np.max(distance(flat, matrix.ravel()))) / max(float(np.max(np.abs(matrix))), 1e-300)
             same = error <= 1e-13
         detail = f"{matrix.shape[0]} x {matrix.shape[1]}, the same from jacobian and matrix"
         self.result.add("forms", same, detail if same else "jacobian and jacobian.matrix differ")
@@ -277,7 +291,7 @@ class _Check:
 
         labels = []
         for i in self.active:
-            leaves = list(_leaves(args[i]))
+            leaves = list(leaves_of(args[i]))
             for j, leaf in enumerate(leaves):
                 name = self.names[i] if len(leaves) == 1 else f"{self.names[i]}[{j}]"
                 shape = getattr(leaf, "shape", ())
@@ -289,11 +303,11 @@ class _Check:
     ) -> None:
         import numpy as np
 
-        exact = _product(matrix, direction)
+        exact = directional(matrix, direction)
         terms = np.abs(np.where(direction == 0.0, 0.0, matrix)) @ np.abs(direction)
-        estimate, error = _differences(function, x, y, direction)
+        estimate, error = differences(function, x, y, direction)
         size = np.maximum(np.maximum(np.abs(exact), np.abs(estimate)), np.where(np.isfinite(terms), terms, 0.0))
-        gap = _difference(exact, estimate)
+        gap = distance(exact, estimate)
         unknown = ~np.isfinite(estimate) | ~np.isfinite(error)
         bad = np.isnan(exact) & ~unknown
         agree = ~unknown & (gap <= TOLERANCE * size)
@@ -318,7 +332,7 @@ class _Check:
             self.result.add(name, None, f"differences resolve it to {resolved:.0e} only")
         else:
             limit = "" if np.all(agree) else ", as far as differences can tell"
-            self.result.add(name, True, f"to {max(worst, _EPS):.0e}{limit}")
+            self.result.add(name, True, f"to {max(worst, EPS):.0e}{limit}")
 
     def _kink(self, function: Callable[[Any], Any], x: Any, y: Any, direction: Any, wrong: Any) -> bool:
         """Whether the slopes to both sides differ, or the value jumps, at the point itself, in all outputs `wrong`.
@@ -353,7 +367,7 @@ class _Check:
         """|f(x + h d) - f(x) - h J d| falls with the square of h."""
         import numpy as np
 
-        slope = _product(matrix, direction)
+        slope = directional(matrix, direction)
         finite = np.isfinite(y) & np.isfinite(slope)
         size = np.where(finite, np.maximum(np.abs(y), np.abs(slope)), 1.0)
         size = np.where(size == 0.0, 1.0, size)
@@ -363,7 +377,7 @@ class _Check:
             moved = function(x + h * direction)
             rest = np.where(finite, (moved - y - h * slope) / size, 0.0)
             remainders.append(float(np.sqrt(np.sum(np.abs(rest) ** 2))))
-        noise = 32.0 * _EPS * math.sqrt(max(1, int(finite.sum())))
+        noise = 32.0 * EPS * math.sqrt(max(1, int(finite.sum())))
         r = np.array(remainders)
         rates = np.log2(np.where(r[1:] > 0.0, r[:-1] / np.where(r[1:] > 0.0, r[1:], 1.0), np.inf))
         clear = np.isfinite(r) & (r > 30.0 * noise)
@@ -389,18 +403,18 @@ class _Check:
         import numpy as np
 
         h = 2.0**-20
-        estimate, _ = _differences(function, x, y, direction)
+        estimate, _ = differences(function, x, y, direction)
         left = np.abs(function(x + h * direction) - y - h * slope) > noise
-        left &= ~(_difference(estimate, slope) <= TOLERANCE * np.abs(slope))
+        left &= ~(distance(estimate, slope) <= TOLERANCE * np.abs(slope))
         return self._kink(function, x, y, direction, left) or self._quantized(
             function, x, direction, slope, estimate, left
         )
 
     def _unchanged(self, args: Sequence[Any]) -> None:
-        args = tuple(map(_copy, args))
-        before = [_bytes(a) for a in args]
+        args = tuple(map(copied, args))
+        before = [contents(a) for a in args]
         self.f.jacobian.matrix(*args)
-        after = [_bytes(a) for a in args]
+        after = [contents(a) for a in args]
         changed = [
             self.names[min(i, len(self.names) - 1)]
             for i, (a, b) in enumerate(zip(before, after))
@@ -415,20 +429,20 @@ class _Check:
 
         arrays = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and a.size]
         kinds: list[tuple[str, Callable[[Any], Any], list[int]]] = [
-            ("strided", _strided, arrays),
+            ("strided", strided, arrays),
             ("Fortran order", np.asfortranarray, [i for i in arrays if args[i].ndim > 1]),
-            ("read-only", _read_only, [i for i in arrays if i not in self.filled]),
+            ("read-only", read_only, [i for i in arrays if i not in self.filled]),
         ]
         for name, convert, places in kinds:
             if places:
-                changed = [convert(a) if i in places else a for i, a in enumerate(map(_copy, args))]
+                changed = [convert(a) if i in places else a for i, a in enumerate(map(copied, args))]
                 self._variant(name, changed, matrix, 1e-13)
         for i in arrays:
             for j in arrays:
                 if i < j and args[i].shape == args[j].shape and args[i].dtype == args[j].dtype and not self.filled:
-                    separate = list(map(_copy, args))
+                    separate = list(map(copied, args))
                     separate[j] = separate[i].copy()
-                    aliased = list(map(_copy, separate))
+                    aliased = list(map(copied, separate))
                     aliased[j] = aliased[i]
                     expected = np.asarray(self.f.jacobian.matrix(*separate))
                     self._variant(f"{self.names[i]} is {self.names[j]}", aliased, expected, 1e-13)
@@ -436,17 +450,17 @@ class _Check:
             else:
                 continue
             break
-        floats = [i for i in self.active if any(_is_float(leaf) for leaf in _leaves(args[i]))]
+        floats = [i for i in self.active if any(is_float(leaf) for leaf in leaves_of(args[i]))]
         if floats:
-            single = [_map(a, _single) if i in floats else a for i, a in enumerate(map(_copy, args))]
-            rounded = [_map(a, _double) if i in floats else a for i, a in enumerate(map(_copy, single))]
+            single = [mapped(a, in_single) if i in floats else a for i, a in enumerate(map(copied, args))]
+            rounded = [mapped(a, in_double) if i in floats else a for i, a in enumerate(map(copied, single))]
             self._variant("float32", single, np.asarray(self.f.jacobian.matrix(*rounded)), 1e-4, rough=True)
         scalars = [i for i in self.active if isinstance(args[i], float)]
         if scalars:
-            integers = list(map(_copy, args))
+            integers = list(map(copied, args))
             for i in scalars:
                 integers[i] = round(args[i]) or 1 if math.isfinite(args[i]) else 1
-            same = [float(a) if i in scalars else a for i, a in enumerate(map(_copy, integers))]
+            same = [float(a) if i in scalars else a for i, a in enumerate(map(copied, integers))]
             self._variant("integers", integers, np.asarray(self.f.jacobian.matrix(*same)), 1e-13)
 
     def _variant(self, name: str, args: Sequence[Any], expected: Any, limit: float, *, rough: bool = False) -> None:
@@ -461,179 +475,11 @@ class _Check:
             self.result.add(name, False, f"raises {type(error).__name__}: {_shorten(error)}")
             return
         largest = np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0) or 1.0
-        error_ = float(np.max(_difference(found, expected), initial=0.0) / largest)
+        error_ = float(np.max(distance(found, expected), initial=0.0) / largest)
         if error_ <= limit:
             self.result.add(name, True, "the same" if not error_ else f"to {error_:.0e}")
         else:
             self.result.add(name, None if rough else False, f"differs by {error_:.1e} of the largest element")
-
-
-# Arguments as trees of numbers and arrays
-
-
-def _checked(value: Any, name: str) -> Any:
-    if isinstance(value, list):
-        raise ArgumentError(f"{name} is a list", hint=f"Pass an array, np.array({name}), or a tuple.")
-    return value
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple):
-        for item in value:
-            yield from _leaves(item)
-    elif value is not None:
-        yield value
-
-
-def _map(value: Any, change: Callable[[Any], Any]) -> Any:
-    if isinstance(value, tuple):
-        items = [_map(item, change) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-    return change(value)
-
-
-def _copy(value: Any) -> Any:
-    """A copy with the same memory order."""
-    return _map(value, lambda leaf: leaf.copy(order="K") if hasattr(leaf, "strides") and leaf.ndim else leaf)
-
-
-def _bytes(value: Any) -> Any:
-    return [leaf.tobytes() if hasattr(leaf, "tobytes") else repr(leaf) for leaf in _leaves(value)]
-
-
-def _is_float(leaf: Any) -> bool:
-    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
-
-
-def _double(leaf: Any) -> Any:
-    if isinstance(leaf, complex):
-        return leaf
-    if getattr(leaf, "ndim", 0):
-        return leaf.astype("complex128" if leaf.dtype.kind == "c" else "float64")
-    if hasattr(leaf, "dtype") and leaf.dtype.kind == "c":
-        return complex(leaf)
-    return float(leaf)
-
-
-def _single(leaf: Any) -> Any:
-    import numpy as np
-
-    if getattr(leaf, "ndim", 0):
-        return leaf.astype("float32") if leaf.dtype.kind == "f" else leaf
-    return np.float32(leaf) if isinstance(leaf, float) else leaf
-
-
-def _strided(a: Any) -> Any:
-    import numpy as np
-
-    wide = np.zeros((*a.shape[:-1], 2 * a.shape[-1] + 1), a.dtype)
-    view = wide[..., 1::2]
-    view[...] = a
-    return view
-
-
-def _read_only(a: Any) -> Any:
-    a.flags.writeable = False
-    return a
-
-
-def _vector(leaves: Sequence[Any]) -> Any:
-    import numpy as np
-
-    parts = [np.asarray(leaf).reshape(-1) for leaf in leaves]
-    whole = np.concatenate(parts) if parts else np.zeros(0)
-    return whole.astype("complex128" if whole.dtype.kind == "c" else "float64")
-
-
-def _replaced(leaf: Any, numbers: Iterator[Any]) -> Any:
-    import numpy as np
-
-    if getattr(leaf, "ndim", 0):
-        new = np.empty_like(leaf)
-        flat = [next(numbers) for _ in range(leaf.size)]
-        new[...] = np.array(flat).reshape(leaf.shape)
-        return new
-    number = next(numbers)
-    return complex(number) if isinstance(leaf, complex) else float(number.real)
-
-
-def _rows(nested: Any, sizes: Sequence[int]) -> Any:
-    """A Jacobian in its own structure as a list of rows, or None where it does not fit."""
-    import numpy as np
-
-    columns = sum(sizes)
-    rows: list[Any] = []
-
-    def block(parts: Sequence[Any]) -> bool:
-        """The leaves of one output, one for each leaf of the inputs."""
-        arrays = [np.asarray(p) for p in parts]
-        counts = [a.size // n if n else 0 for a, n in zip(arrays, sizes)]
-        if len(set(counts)) != 1 or any(a.size != counts[0] * n for a, n in zip(arrays, sizes)):
-            return False
-        rows.append(np.concatenate([a.reshape(counts[0], n) for a, n in zip(arrays, sizes)], axis=1))
-        return True
-
-    leaves = list(_leaves(nested))
-    if len(leaves) % len(sizes):
-        return None
-    for i in range(0, len(leaves), len(sizes)):
-        if not block(leaves[i : i + len(sizes)]):
-            return None
-    return np.concatenate(rows) if rows else np.zeros((0, columns))
-
-
-# Numbers
-
-
-def _difference(a: Any, b: Any) -> Any:
-    """|a - b|, 0 between equal infinities and between nans, inf between one of them and a number."""
-    import numpy as np
-
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    gap = np.where(same, 0.0, np.abs(a - b))
-    return np.where(np.isnan(gap), np.inf, gap)
-
-
-def _product(matrix: Any, direction: Any) -> Any:
-    """J d; a zero component of d takes no part, whatever stands in its column."""
-    import numpy as np
-
-    return np.where(direction == 0.0, 0.0, matrix) @ direction
-
-
-def _differences(function: Callable[[Any], Any], x: Any, y: Any, direction: Any) -> tuple[Any, Any]:
-    """The derivative along `direction` by 5-point differences, and how far it may be trusted, for every output.
-
-    Each column of the tableau removes two more orders of the step; the entry is taken that scatters least.
-    """
-    import numpy as np
-
-    best = np.full(y.shape, np.nan, y.dtype)
-    trust = np.full(y.shape, np.inf)
-    previous: list[Any] = []
-    halves: dict[int, tuple[Any, Any]] = {}
-
-    def pair(k: int) -> tuple[Any, Any]:
-        if k not in halves:
-            h = 2.0**-k
-            halves[k] = function(x + h * direction), function(x - h * direction)
-        return halves[k]
-
-    for k in range(3, 21):
-        h = 2.0**-k
-        (a, b), (c, d) = pair(k - 1), pair(k)
-        rounding = 4.0 * _EPS * (np.abs(c) + np.abs(d) + np.abs(y)) / h
-        row = [(8.0 * (c - d) - (a - b)) / (12.0 * h)]
-        for j in range(min(len(previous), 4)):
-            factor = 2.0 ** (4 + 2 * j)
-            row.append((factor * row[j] - previous[j]) / (factor - 1.0))
-        for j in range(1, len(row)):
-            scatter = np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - previous[j - 1])) + rounding
-            better = np.isfinite(scatter) & (scatter < trust)
-            best = np.where(better, row[j], best)
-            trust = np.where(better, scatter, trust)
-        previous = row
-    return best, trust
 
 
 def _number(value: Any) -> str:
@@ -643,108 +489,3 @@ def _number(value: Any) -> str:
 def _shorten(text: object) -> str:
     line = " ".join(str(text).split())
     return line if len(line) <= 90 else line[:87] + "..."
-
-
-# The user's function
-
-
-def _by_position(source: Any, names: Sequence[str]) -> Callable[..., Any]:
-    """The function, taking keyword-only arguments by position too, and without Numba or srcdiff around it."""
-    plain: types.FunctionType = source.function
-    code = plain.__code__
-    if not source.bound and not code.co_kwonlyargcount:
-        return plain
-    positional = [n for n in code.co_varnames[: code.co_argcount] if n in names]
-
-    def call(*args: Any) -> Any:
-        given = dict(zip(names, args))
-        if source.bound:
-            return plain(**{**source.bound, **given})
-        first = [given.pop(n) for n in positional if n in given]
-        return plain(*first, **given)
-
-    return call
-
-
-def _compile_all(function: types.FunctionType, numba: Any, made: dict[int, Any] | None = None) -> Any:
-    """`numba.njit` of a function whose helpers may be plain Python functions: they are compiled too."""
-    made = {} if made is None else made
-    if id(function) in made:
-        return made[id(function)]
-    space = dict(function.__globals__)
-    closure = tuple(types.CellType() for _ in function.__closure__ or ())
-    copy = types.FunctionType(function.__code__, space, function.__name__, function.__defaults__, closure or None)
-    copy.__kwdefaults__ = function.__kwdefaults__
-    copy.__module__ = function.__module__
-    made[id(function)] = compiled = numba.njit(error_model="numpy")(copy)
-
-    def replaced(value: Any) -> Any:
-        if isinstance(value, Differentiable):
-            value = value.__srcdiff_function__
-        library = (getattr(value, "__module__", None) or "").partition(".")[0] in ("numpy", "scipy", "numba")
-        own = isinstance(value, types.FunctionType) and not library
-        return _compile_all(value, numba, made) if own else value
-
-    for name in function.__code__.co_names:
-        if name in space:
-            space[name] = replaced(space[name])
-    for cell, old in zip(closure, function.__closure__ or ()):
-        cell.cell_contents = replaced(old.cell_contents)
-    return compiled
-
-
-def random_arguments(
-    function: Callable[..., Any], *, wrt: Any = None, of: Any = None, shapes: Shapes | None = None, seed: int = SEED
-) -> tuple[Any, ...]:
-    """A point for a function that comes without one: numbers between 0.5 and 1.5, the same for the same seed."""
-    import numpy as np
-
-    from .frontend.entry import lower_entry
-    from .frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, TupleSpec, guess_specs
-    from .frontend.source import find_source
-    from .ir.expr import interning
-    from .pipeline import choose_inputs
-
-    source = find_source(function)
-    options = Options(wrt=wrt, of=of, shapes=shapes)
-    specs, _ = guess_specs(source, {}, options.shapes)
-    inputs, _ = choose_inputs(source, options.wrt, options.of)
-    with interning():
-        lowered = lower_entry(source, specs, inputs, options.of, options.shapes, promote=True)
-    known: Mapping[str, tuple[int, ...]] = {**dict(lowered.guards), **options.shapes}
-    generator = np.random.default_rng(seed)
-
-    def make(name: str, spec: Any) -> Any:
-        if isinstance(spec, ConstantSpec):
-            return spec.value
-        if isinstance(spec, TupleSpec):
-            items = [make(f"{name}[{i}]", item) for i, item in enumerate(spec.items)]
-            return spec.record(*items) if spec.record is not None else tuple(items)
-        if isinstance(spec, ArraySpec):
-            if name not in known:
-                shape = "x".join("3" * spec.ndim)
-                raise ArgumentError(
-                    f"the length of {name} is not known", hint=f"Pass a point, or the shape: {name}={shape}."
-                )
-            return draw(spec.dtype, known[name])
-        assert isinstance(spec, ScalarSpec)
-        if spec.type.kind == "str":
-            raise ArgumentError(f"{name} is a string, for which there is no random value", hint="Pass a point.")
-        return draw(spec.type, ())
-
-    def draw(kind: Any, shape: tuple[int, ...]) -> Any:
-        if kind.kind == "bool":
-            made: Any = np.ones(shape, bool)
-        elif kind.kind == "int":
-            made = np.full(shape, 3)
-        else:
-            made = generator.uniform(0.5, 1.5, shape)
-            if kind.kind == "complex":
-                made = made + 1j * generator.uniform(0.5, 1.5, shape)
-            made = np.asarray(made).astype(kind.numpy)
-        if shape:
-            return made
-        item = np.asarray(made)[()]
-        return item if kind.bits == 32 and kind.is_differentiable else item.item()
-
-    return tuple(make(name, spec) for name, spec in specs.items())

@@ -348,9 +348,9 @@ def check(
       srcdiff check rates.py:robertson --wrt y --args "0.0, [0.9, 2e-5, 0.1], 0.04, 3e7, 1e4"
       srcdiff check rates.py:robertson --wrt y --seed 7
     """
-    from .check import SEED, random_arguments
     from .check import check as check_function
     from .differentiable import Differentiable
+    from .points import SEED, random_arguments
 
     with _target(target) as function:
         options = {"wrt": _names(wrt), "of": _names(of), "shapes": _shapes(shapes)}

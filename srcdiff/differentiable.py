@@ -114,13 +114,13 @@ class Options:
         *,
         wrt: Any = None,
         of: str | Iterable[str] | None = None,
-        strict: bool = False,
+        strict: bool | None = None,
         shapes: Shapes | None = None,
         types: Any = None,
         fastmath: Any = None,
     ):
         given = {"wrt": wrt, "of": of, "strict": strict, "shapes": shapes, "types": types, "fastmath": fastmath}
-        self.given: dict[str, Any] = {k: v for k, v in given.items() if v is not None and v is not False}
+        self.given: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         self.wrt = wrt if wrt is None or isinstance(wrt, (str, int)) else tuple(wrt)
         self.of = (of,) if isinstance(of, str) else tuple(of or ())
         self.strict = bool(strict)
@@ -259,7 +259,7 @@ def emit(
     types: Any = None,
     of: Any = None,
     shapes: Shapes | None = None,
-    strict: bool = False,
+    strict: bool | None = None,
 ) -> str:
     """The generated source: a complete module that needs only `math` and `numpy`.
 

@@ -45,6 +45,7 @@ from .ir.statements import (
 from .ir.verify import verify
 from .optimize.dead import remove_dead
 from .optimize.inline import inline_calls, size
+from .optimize.loads import hoist_loads
 from .rules.array_support import ARRAY_SUPPORT
 from .rules.support import SUPPORT, needed
 
@@ -367,7 +368,10 @@ class _Assembly:
         if self.body is not None:
             return
         body, self.differentiator = (self._primal(), None) if self.mode == "primal" else self._derivative()
-        self.body = (*self._prologue(), *remove_dead(body))
+        body = remove_dead(body)
+        if self.differentiator is not None and "accumulated" in self.differentiator.forms:
+            body = hoist_loads(body, dict(self.lowered.guards), self.fresh)
+        self.body = (*self._prologue(), *body)
         verify(self.body)
 
     @property

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from srcdiff import ArgumentError, check, jacobian_compiled
-from srcdiff.check import Report, Row, _differences, random_arguments
+from srcdiff.check import Report, Row
 from srcdiff.compile.forms import JacobianDispatcher
+from srcdiff.points import random_arguments
+from srcdiff.references import differences
 
 
 def robertson(t, y, k1, k2, k3):
@@ -237,6 +239,6 @@ def test_differences_know_their_accuracy():
         return np.array([math.exp(x[0]), 1e8 + x[0]])
 
     x = np.array([0.5])
-    estimate, error = _differences(f, x, f(x), np.array([1.0]))
+    estimate, error = differences(f, x, f(x), np.array([1.0]))
     assert abs(estimate[0] - math.exp(0.5)) < 1e-11 and error[0] < 1e-9
     assert abs(estimate[1] - 1.0) < 20.0 * error[1] < 1e-3

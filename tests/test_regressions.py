@@ -254,3 +254,31 @@ def test_into_refuses_integers():
     compiled = srcdiff.jacobian_compiled(calls)
     with pytest.raises(ArgumentError, match="into fills a matrix of floats"):
         compiled.jacobian.into(np.empty((4, 2), int), 1.2, 0.7, 4)
+
+
+def partly(x, y):
+    return x * x, y
+
+
+def test_options_given_again():
+    strict = srcdiff.jacobian_compiled(strict=True)(partly)
+    with pytest.raises(srcdiff.IndependentOutputError):
+        srcdiff.jacobian(strict)(1.0, 2.0)
+    assert srcdiff.jacobian(strict, strict=False)(1.0, 2.0) == ((2.0, 0.0), (0.0, 1.0))
+    assert srcdiff.jacobian(strict, wrt="x", strict=False)(1.0, 2.0) == (2.0, 0.0)
+    with pytest.raises(srcdiff.IndependentOutputError):
+        srcdiff.emit(strict)
+    assert srcdiff.emit(strict, strict=False) == srcdiff.emit(partly)
+    assert srcdiff.jacobian_compiled(fastmath=False)(srcdiff.jacobian_compiled(partly))._options.fastmath is False
+
+
+def quotients(x, d):
+    return x / d, x * x / d, (x + 1.0) / d, x * d
+
+
+@pytest.mark.parametrize("args", [(1e-308, 6e-309), (0.0, 6e-309), (0.0, 2e-308), (-1e-300, -3e-308)], ids=str)
+def test_small_divisors(args):
+    """One reciprocal for many quotients is good down to the least divisor whose reciprocal is finite."""
+    expected = dual.value_and_jacobian(quotients, args)
+    actual = srcdiff.jacobian_compiled(quotients).value_and_jacobian(*args)
+    assert dual.mismatch(actual, expected, 1e-9) is None

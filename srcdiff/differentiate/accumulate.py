@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..analyses.liveness import reads
-from ..ir.expr import Call, Const, Expr, Load, Op, Opaque, Var, is_atom, may_raise, topological, unconditional
+from ..ir.expr import Call, Const, Expr, Load, Op, Opaque, Var, is_atom, may_raise, neg, topological, unconditional
 from ..ir.statements import Assign, Block, CallHelper, Comment, Return, Statement
-from ..optimize.share import Rewriter, describe, use_counts, with_reciprocals
+from ..optimize.naming import describe
+from ..optimize.share import Rewriter, use_counts, with_reciprocals
 from .elimination import Choice, Graph, Value, Vertex
 from .partials import NOT_MULTIPLICATIVE
 
@@ -105,7 +106,10 @@ class _Block:
         changed = with_reciprocals([*tangents, *hidden, *kept], kept)
         self.rows = [{direction: changed[e] for direction, e in row.items()} for row in self.choice.rows]
         self.tangent_roots = [e for row in self.rows for e in row.values()]
-        self.edges = {changed.get(e, e): edge for e, edge in reversed(self.choice.edges.items())}
+        self.edges: dict[Expr, tuple[Vertex, Vertex]] = {}
+        for e, edge in reversed(self.choice.edges.items()):
+            minus = isinstance(e, Op) and e.op == "neg"
+            self.edges[neg(changed.get(e.args[0], e.args[0])) if minus else changed.get(e, e)] = edge
         self.steps = [
             replace(s, node=changed.get(s.node, s.node)) if isinstance(s, Value) else s for s in steps
         ]
@@ -238,15 +242,19 @@ class _Block:
 
     def _name_of(self, node: Expr) -> str:
         """A partial is named for what it is, `out0_by_theta`; anything else by its text."""
-        edge = self.edges.get(node)
+        definition = self.rewriter.definition(node)
         quotient = isinstance(node, Op) and node.op == "/" and isinstance(node.args[0], Const)
-        if edge is not None and not quotient:
-            target, source = self._vertex_name(edge[0]), self._vertex_name(edge[1])
-            if target and isinstance(edge[1], int):
-                return f"d{target}_d{source}"
-            if target and source:
-                return f"{target}_by_{source}"
-        return describe(self.rewriter.definition(node))
+        if node in self.edges and not quotient:
+            return self._partial_name(*self.edges[node]) or describe(definition)
+        opposite = self.edges.get(neg(node))
+        name = self._partial_name(*opposite) if opposite is not None else ""
+        return describe(definition, f"minus_{name}" if name else "")
+
+    def _partial_name(self, of: Vertex, by: Vertex) -> str:
+        target, source = self._vertex_name(of), self._vertex_name(by)
+        if not target or not source:
+            return ""
+        return f"d{target}_d{source}" if isinstance(by, int) else f"{target}_by_{source}"
 
     def _vertex_name(self, vertex: Vertex) -> str:
         if isinstance(vertex, int):

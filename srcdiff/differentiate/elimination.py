@@ -8,6 +8,7 @@ the incoming tangents. Orders are compared by counting operations, common subexp
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,15 @@ __all__ = ["Choice", "Graph", "Value", "Vertex"]
 
 ENOUGH = 0.9
 """Accumulate a block only if it takes at most this share of the operations: where they are close, plainer wins."""
+
+SMALL = 8
+"""Blocks of fewer active operations are left as they are: in thousands of functions none of them won anything."""
+
+LARGE = 40
+"""In blocks of more operations only Markowitz's order is tried: elimination takes long there, and others win little."""
+
+LEAST = 6
+"""Operations that accumulating a block must save."""
 
 Vertex = Any
 """An expression; an int, for a direction; or a tuple ("out", i), for a result."""
@@ -120,6 +130,9 @@ class Graph:
             self.environment[t.name] = t
 
     def is_active(self, e: Expr) -> bool:
+        known = self._active.get(e)
+        if known is not None:
+            return known
         for node in topological((e,)):
             if node in self._active:
                 continue
@@ -135,6 +148,7 @@ class Graph:
 
     # -- elimination ------------------------------------------------------------------------------------------------
 
+    @functools.cached_property
     def _edges(self) -> tuple[dict[Vertex, dict[Vertex, Expr]], list[Expr]]:
         """Incoming edges of every active vertex, and the vertices in topological order."""
         incoming: dict[Vertex, dict[Vertex, Expr]] = {}
@@ -167,7 +181,8 @@ class Graph:
 
     def _eliminate(self, pick: _Order) -> Choice:
         """Eliminate every vertex between directions and results, in the order that `pick` gives."""
-        incoming, order = self._edges()
+        edges_of, order = self._edges
+        incoming = {vertex: dict(edges) for vertex, edges in edges_of.items()}
         names: dict[Expr, tuple[Vertex, Vertex]] = {}
         for target, edges in incoming.items():
             for source, edge in edges.items():
@@ -229,17 +244,16 @@ class Graph:
 
     def choose(self) -> Choice | None:
         """The cheapest order, if it beats statement by statement clearly."""
-        best: Choice | None = None
-        plain = 0
-        for name, pick in self._orders().items():
-            choice = self._eliminate(pick)
-            if name == "statements":
-                plain = choice.count
-            elif best is None or choice.count < best.count:
-                best = choice
-        if best is None or best.count > ENOUGH * plain or plain - best.count < 6:
+        if len(self._edges[1]) < SMALL:
             return None
-        return best
+        orders = self._orders()
+        plain = self._eliminate(orders.pop("statements")).count
+        if plain - operations(self.wanted_values()) < LEAST:
+            return None
+        if len(self._edges[1]) > LARGE:
+            orders = {"markowitz": orders["markowitz"]}
+        best = min((self._eliminate(pick) for pick in orders.values()), key=lambda choice: choice.count)
+        return None if best.count > ENOUGH * plain or plain - best.count < LEAST else best
 
     def wanted_values(self) -> list[Expr]:
         if isinstance(self.run[-1], Return):

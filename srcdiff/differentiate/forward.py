@@ -10,6 +10,7 @@ operations, `accumulate` reorders a whole block instead (*accumulated*).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -94,6 +95,8 @@ class Differentiator:
     forms: set[str] = field(init=False, default_factory=set)
     branches: dict[int, str] = field(init=False, default_factory=dict)
     _keep: list[Statement] = field(init=False, default_factory=list)
+    _hints: dict[Expr, str] = field(init=False, default_factory=dict)
+    """Names for the partials of the statement at hand, should they be shared."""
     _bases: dict[str, str] = field(init=False, default_factory=dict)
     _tangents: dict[str, tuple[str, int]] = field(init=False, default_factory=dict)
     """Whose tangent a name stands for: `da_db_dc` could be that of `a` or of `a_db`."""
@@ -236,22 +239,25 @@ class Differentiator:
 
     # -- statements -------------------------------------------------------------------------------------------------
 
-    def combine(self, weights: dict[Expr, Expr], tangents: Tangents) -> dict[int, Expr]:
+    def combine(self, weights: dict[Expr, Expr], tangents: Tangents, target: str = "") -> dict[int, Expr]:
         """The chain rule: tangents of arguments, weighted by partials, one sum a direction."""
         result: dict[int, Expr] = {}
         for atom, weight in weights.items():
+            if target:
+                source = atom.name if isinstance(atom, Var) else re.sub(r"\W+", "", key_of(atom))
+                self._hints.setdefault(weight, f"{target}_by_{source}")
             for direction, tangent in tangents.get(key_of(atom), {}).items():
                 result[direction] = add(result.get(direction, ZERO), mul(weight, tangent))
         return {d: result[d] for d in sorted(result) if not is_zero(result[d])}
 
-    def tangent_of(self, value: Expr, tangents: Tangents) -> dict[int, Expr]:
-        """The tangents of an expression's value."""
+    def tangent_of(self, value: Expr, tangents: Tangents, target: str = "") -> dict[int, Expr]:
+        """The tangents of an expression's value; its partials may then be named after `target`."""
         if not value.type.is_differentiable:
             return {}
         self._no_active_helper(value, tangents)
         if isinstance(value, Call) and value.function in NOT_MULTIPLICATIVE:
             return self._not_multiplicative(value, tangents)
-        return self.combine(partials(value), tangents)
+        return self.combine(partials(value), tangents, target)
 
     def _no_active_helper(self, e: Expr, tangents: Tangents) -> None:
         """Calls of helpers that vary were taken out before: a call that is left has no derivative."""
@@ -279,7 +285,11 @@ class Differentiator:
             self.call_helper(changed, tangents, out)
             return
         s = self.extract_helpers(s, tangents, out)
-        rows = [self.tangent_of(v, tangents) if t.type.is_differentiable else {} for t, v in zip(s.targets, s.values)]
+        self._hints.clear()
+        rows = [
+            self.tangent_of(v, tangents, t.name) if t.type.is_differentiable else {}
+            for t, v in zip(s.targets, s.values)
+        ]
         useful = self.needs.useful[id(s)]
         rows = [row if t.name in useful else {} for t, row in zip(s.targets, rows)]
         self._protect({t.name for t in s.targets}, tangents, out)
@@ -317,7 +327,8 @@ class Differentiator:
                     leaders[e] = variable
                     flat.append((variable, e))
                     result[t.name][d] = variable
-        definitions, shared = share([e for _, e in flat], self.fresh, CHEAP)
+        hints = {changed.get(e, e): name for e, name in self._hints.items()}
+        definitions, shared = share([e for _, e in flat], self.fresh, CHEAP, hints=hints)
         for variable, value in definitions:
             out.append(Assign((variable,), (value,)))
         moves = [(v, e) for (v, _), e in zip(flat, shared) if v is not e]
@@ -425,7 +436,9 @@ class Differentiator:
         self.needs.useful[id(extracted)] = frozenset(t.name for t in targets)
         self._keep.append(extracted)
         extracted = self.extract_helpers(extracted, tangents, out)
-        rows = [self.tangent_of(v, tangents) for v in extracted.values]
+        self._hints.clear()
+        names = [f"out{i}" if len(s.values) > 1 else "out" for i in range(len(s.values))]
+        rows = [self.tangent_of(v, tangents, name) for v, name in zip(extracted.values, names)]
         final = self.name_repeated(rows, extracted.values, out)
         out.extend(self.finish(replace(s, values=extracted.values), extracted.values, final))
 
@@ -445,9 +458,9 @@ class Differentiator:
                     names.setdefault(magnitude, f"d{'out' if len(rows) == 1 else f'out{i}'}_d{self.directions[d]}")
         repeated = [e for e, twice in seen.items() if twice]
         flat = [e for row in rows for e in row.values()]
-        definitions, shared = share(
-            flat, self.fresh, CHEAP, {e: names[e] for e in repeated} if not self.single else {}
-        )
+        named = {e: names[e] for e in repeated} if not self.single else {}
+        hints = {changed.get(e, e): name for e, name in self._hints.items()}
+        definitions, shared = share(flat, self.fresh, CHEAP, named, hints)
         for variable, value in definitions:
             out.append(Assign((variable,), (value,)))
         iterator = iter(shared)

@@ -6,7 +6,7 @@ The caller applies the chain rule, so that one function serves any number of dir
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..emitter.module import function_text
@@ -45,38 +45,35 @@ class HelperDerivatives:
             return self.made[key]
         name = self.program.function_name(f"{reference.name}_jacobian")
         columns = [i for i, varies in enumerate(active) if varies]
-        function = reference.function
-        assert function is not None and reference.result is not None
+        assert reference.function is not None and reference.result is not None
         outputs = len(reference.result_types(reference.result))
         dense = [(o, c, None) for o in range(outputs) for c in columns]
         derivative = HelperDerivative(name, reference, reference.parameters, list(dense))
         self.made[key] = derivative
+        body, rows = self._differentiate(derivative, columns)
         if not reference.lowering.recursive:
-            rows = self._differentiate(derivative, columns, None)
             derivative.entries = _entries(rows, outputs, columns)
-        self._differentiate(derivative, columns, derivative.entries)
+        wanted = list(range(outputs))
+        for output, column, constant in derivative.entries:
+            if constant is None:
+                wanted.append(outputs + dense.index((output, column, None)))
+        derivative.body = remove_dead(_select(body, wanted))
         return derivative
 
     def _differentiate(
-        self, derivative: HelperDerivative, columns: list[int], entries: list[tuple[int, int, Expr | None]] | None
-    ) -> list[list[Mapping[int, Expr]]]:
-        """Differentiate; with `entries` the body that returns them is kept."""
+        self, derivative: HelperDerivative, columns: list[int]
+    ) -> tuple[Block, list[list[Mapping[int, Expr]]]]:
+        """The body that returns the values and every partial, and the partials of each `return`."""
         reference = derivative.reference
         assert reference.function is not None
         lowering = reference.lowering
         labels = [reference.parameters[c] for c in columns]
         seeds: Tangents = {label: {d: ONE} for d, label in enumerate(labels)}
-        position = {c: d for d, c in enumerate(columns)}
         rows: list[list[Mapping[int, Expr]]] = []
-        taken = set(lowering.taken)
 
         def finish(s: Return, values: Sequence[Expr], tangents: Sequence[Mapping[int, Expr]]) -> list[Statement]:
             rows.append(list(tangents))
-            extra = []
-            for output, column, constant in entries or ():
-                if constant is None:
-                    extra.append(tangents[output].get(position[column], ZERO))
-            return [Return((*values, *extra))]
+            return [Return((*values, *(row.get(d, ZERO) for row in tangents for d in range(len(columns)))))]
 
         differentiator = Differentiator(
             reference.function.body,
@@ -90,13 +87,8 @@ class HelperDerivatives:
             accumulate=accumulate,
         )
         body = differentiator.run()
-        if entries is None:
-            lowering.taken.clear()
-            lowering.taken.update(taken)
-        else:
-            derivative.body = remove_dead(body)
-            derivative.branches = differentiator.branches
-        return rows
+        derivative.branches = differentiator.branches
+        return body, rows
 
     def texts(self, body: Block) -> list[str]:
         """The functions that a body calls, directly or not, each after what it calls where that is possible."""
@@ -142,6 +134,18 @@ def _doc(callee: Any) -> str:
     shown = ", ".join(dict.fromkeys(parameters[a] for _, a, _ in callee.entries))
     values = f"{count} value{'s' * (count != 1)}"
     return f"{callee.reference.name} ({origin.text}:{origin.line}): {values}, then partials by {shown}."
+
+
+def _select(block: Block, wanted: Sequence[int]) -> Block:
+    """The block with `return` statements that deliver these of their values."""
+    out: list[Statement] = []
+    for s in block:
+        if isinstance(s, Return):
+            s = replace(s, values=tuple(s.values[i] for i in wanted))
+        elif isinstance(s, (If, For, While)):
+            s = replace(s, body=_select(s.body, wanted), orelse=_select(s.orelse, wanted))
+        out.append(s)
+    return tuple(out)
 
 
 def _callees(block: Block) -> list[Any]:

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from srcdiff.errors import SourceError
 
@@ -127,6 +128,10 @@ class File:
     body: Sequence[ast.stmt]
     _definitions: dict[int, list[Definition]] = field(default_factory=dict)
     _codes: dict[tuple[int, int, int, Definition | None], list[types.CodeType]] = field(default_factory=dict)
+    located: dict[int, tuple[types.CodeType, Definition]] = field(default_factory=dict)
+    """The definitions of code objects, by identity: a function is looked up again for every call of it."""
+    segments: dict[Definition, Any] = field(default_factory=dict)
+    """What libcst has parsed of it."""
 
     @cached_property
     def _extents(self) -> list[tuple[int, int]]:

@@ -101,8 +101,13 @@ def find_source(function: object) -> Source:
     shown = path if path.startswith("<") else os.path.basename(path)
     with lock():
         file = load(plain, shown)
-        definition = locate(plain, file, shown)
-        segment = Segment.parse(file, definition, shown)
+        code = plain.__code__
+        if id(code) not in file.located:
+            file.located[id(code)] = code, locate(plain, file, shown)
+        definition = file.located[id(code)][1]
+        segment = file.segments.get(definition)
+        if segment is None:
+            segment = file.segments[definition] = Segment.parse(file, definition, shown)
         first, _, last, _ = file.place(definition)
     return Source(plain, plain.__name__, shown, path, first, last, file.lines, segment.node, bound, segment)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import libcst as cst
 
@@ -40,22 +38,37 @@ def _fields(cls: type) -> tuple[str, ...]:
     return tuple(names)
 
 
+@functools.cache
+def _is_node(cls: type) -> bool:
+    """Asked of a class once: nodes have an abstract base class, for which `isinstance` is slow."""
+    return issubclass(cls, cst.CSTNode)
+
+
 class Walker:
     """Calls `visit_X` before and `leave_X` after the children of every node of class X; False skips the children."""
 
+    _plans: dict[type, tuple[str | None, str | None, tuple[str, ...]]]
+
+    def __init_subclass__(cls) -> None:
+        cls._plans = {}
+
     def walk(self, node: cst.CSTNode) -> None:
-        name = type(node).__name__
-        visit: Callable[[Any], bool | None] | None = getattr(self, f"visit_{name}", None)
-        if visit is not None and visit(node) is False:
+        cls = type(node)
+        plan = self._plans.get(cls)
+        if plan is None:
+            visit, leave = f"visit_{cls.__name__}", f"leave_{cls.__name__}"
+            known = visit if hasattr(self, visit) else None, leave if hasattr(self, leave) else None
+            plan = self._plans[cls] = (*known, _fields(cls))
+        before, after, fields = plan
+        if before is not None and getattr(self, before)(node) is False:
             return
-        for field in _fields(type(node)):
+        for field in fields:
             child = getattr(node, field)
-            if isinstance(child, cst.CSTNode):
+            if _is_node(child.__class__):
                 self.walk(child)
             elif isinstance(child, (tuple, list)):
                 for item in child:
-                    if isinstance(item, cst.CSTNode):
+                    if _is_node(item.__class__):
                         self.walk(item)
-        leave: Callable[[Any], None] | None = getattr(self, f"leave_{name}", None)
-        if leave is not None:
-            leave(node)
+        if after is not None:
+            getattr(self, after)(node)

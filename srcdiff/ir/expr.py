@@ -541,17 +541,19 @@ def topological(roots: tuple[Expr, ...]) -> list[Expr]:
     """Every node below `roots` once, arguments before their users, in order of first appearance."""
     order: list[Expr] = []
     seen: set[Expr] = set()
-    stack: list[tuple[Expr, int]] = [(root, 0) for root in reversed(roots)]
+    stack = list(reversed(roots))
     while stack:
-        node, position = stack.pop()
-        if node in seen:
-            continue
-        if position < len(node.args):
-            stack.append((node, position + 1))
-            stack.append((node.args[position], 0))
-        else:
+        node = stack[-1]
+        if node not in seen:
+            below = len(stack)
+            for argument in reversed(node.args):
+                if argument not in seen:
+                    stack.append(argument)
+            if len(stack) > below:
+                continue
             seen.add(node)
             order.append(node)
+        stack.pop()
     return order
 
 

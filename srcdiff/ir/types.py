@@ -107,6 +107,11 @@ def promote(*types: ScalarType) -> ScalarType:
     >>> str(promote(FLOAT32, WEAK_FLOAT)), str(promote(INT64, FLOAT32)), str(promote(FLOAT32, COMPLEX128))
     ('float32', 'float64', 'complex128')
     """
+    first, *others = types
+    if first.is_differentiable and all(t.kind == first.kind for t in others):
+        for t in others:
+            first = t if t.bits > first.bits else first
+        return first
     kind = max((t.kind for t in types), key=lambda k: _ORDER.get(k, -1))
     if kind in ("bool", "int"):
         return INT64

@@ -24,7 +24,6 @@ from ..ir.expr import (
     Const,
     Expr,
     Helper,
-    Load,
     Op,
     Opaque,
     Select,
@@ -36,13 +35,13 @@ from ..ir.expr import (
     topological,
     unconditional,
 )
+from .naming import describe
 
 __all__ = [
     "ALWAYS",
     "CHEAP",
     "Rewriter",
     "cost",
-    "describe",
     "operations",
     "share",
     "use_counts",
@@ -85,54 +84,6 @@ def use_counts(roots: Sequence[Expr]) -> dict[Expr, int]:
     return counts
 
 
-def describe(e: Expr) -> str:
-    """A name that says what an expression is: `cos_total`, `inv_z`, `x_sq`; `term` where it would be long.
-
-    >>> from ..ir.expr import Op, Var, interning
-    >>> from ..ir.types import FLOAT64
-    >>> with interning():
-    ...     x, z = Var("x", FLOAT64), Var("z", FLOAT64)
-    ...     print(describe(Op("*", x, x)), describe(Op("/", x, z)), describe(Op("+", Op("*", x, z), x)))
-    x_sq x_over_z term
-    """
-    if isinstance(e, Call):
-        inner = _short(e.args[0]) if e.args else ""
-        return f"{e.function}_{inner or 'value'}"
-    if isinstance(e, Op):
-        parts = ["" if isinstance(a, Const) and not a.named else _short(a) for a in e.args]
-        if len(parts) == 1:
-            return f"minus_{parts[0]}" if parts[0] else "term"
-        literal = isinstance(e.args[0], Const) and not e.args[0].named
-        if e.op == "*" and literal and parts[1]:
-            factor = e.args[0]
-            assert isinstance(factor, Const)
-            return {2.0: f"twice_{parts[1]}", 0.5: f"half_{parts[1]}"}.get(factor.value, f"scaled_{parts[1]}")
-        if e.op == "/" and literal and parts[1]:
-            return f"inv_{parts[1]}"
-        if e.op == "**" and isinstance(e.args[1], Const) and parts[0]:
-            return {2: f"{parts[0]}_sq", 3: f"{parts[0]}_cubed"}.get(e.args[1].value, f"{parts[0]}_pow")
-        if all(parts) and e.op == "*":
-            return f"{parts[0]}_sq" if parts[0] == parts[1] else f"{parts[0]}_{parts[1]}"
-        if all(parts) and e.op in ("/", "+", "-"):
-            return f"{parts[0]}_{ {'/': 'over', '+': 'plus', '-': 'minus'}[e.op] }_{parts[1]}".replace(" ", "")
-    return "term"
-
-
-def _short(e: Expr) -> str:
-    """The name of an atom, unless it is made up of many words."""
-    name = ""
-    if isinstance(e, Var):
-        name = e.name
-    elif isinstance(e, Load) and all(isinstance(i, int) for i in e.index):
-        name = "_".join((e.array.partition("[")[0], *map(str, e.index)))
-    elif isinstance(e, Const) and e.named:
-        name = e.text.replace(".", "_")
-    elif isinstance(e, Const) and isinstance(e.value, (int, float)) and e.value >= 0:
-        name = f"{e.value:g}".replace(".", "_")
-        return name if len(name) <= 3 else ""
-    return name if len(name) <= 12 and name.count("_") <= 1 else ""
-
-
 class Rewriter:
     """Replaces nodes by variables, from a growing table."""
 
@@ -142,25 +93,30 @@ class Rewriter:
 
     def name(self, node: Expr, variable: Expr) -> None:
         self.names[node] = variable
-        self._done.clear()
+        if node in self._done:
+            self._done.clear()
 
     def __call__(self, e: Expr) -> Expr:
         """`e` with the nodes of the table replaced."""
-        return self._rewrite(e)
+        done = self._done
+        stack = [e]
+        while stack:
+            node = stack[-1]
+            if node not in done:
+                if node in self.names:
+                    done[node] = self.names[node]
+                else:
+                    below = [a for a in reversed(node.args) if a not in done]
+                    if below:
+                        stack += below
+                        continue
+                    done[node] = rebuild(node, tuple(done[a] for a in node.args))
+            stack.pop()
+        return done[e]
 
     def definition(self, e: Expr) -> Expr:
         """`e` written out once, its arguments replaced."""
-        return rebuild(e, tuple(self._rewrite(a) for a in e.args))
-
-    def _rewrite(self, e: Expr) -> Expr:
-        for node in topological((e,)):
-            if node in self._done:
-                continue
-            if node in self.names:
-                self._done[node] = self.names[node]
-            else:
-                self._done[node] = rebuild(node, tuple(self._done[a] for a in node.args))
-        return self._done[e]
+        return rebuild(e, tuple(map(self, e.args)))
 
 
 def with_reciprocals(roots: Sequence[Expr], kept: Sequence[Expr]) -> dict[Expr, Expr]:
@@ -200,12 +156,13 @@ def share(
     fresh: Callable[[str], str],
     threshold: int,
     named: Mapping[Expr, str] | None = None,
+    hints: Mapping[Expr, str] | None = None,
 ) -> tuple[list[tuple[Var, Expr]], list[Expr]]:
     """Name what several roots share if that saves at least `threshold`; returns definitions and rewritten roots.
 
-    `named` are shared in any case, under the given names.
+    `named` are shared in any case, under the given names; `hints` are names for what has no short one of its own.
     """
-    named = named or {}
+    named, hints = named or {}, hints or {}
     counts = use_counts(roots)
     nodes = topological(tuple(roots))
     guarded = may_raise(nodes) - unconditional(tuple(roots))
@@ -223,8 +180,10 @@ def share(
                 continue
         worth = weight[node] * (counts[node] - 1) >= threshold and counts[node] > 1
         if weight[node] and (worth or node in named):
-            variable = Var(fresh(named.get(node) or describe(rewriter.definition(node))), node.type)
-            definitions.append((variable, rewriter.definition(node)))
+            definition = rewriter.definition(node)
+            base = named.get(node) or describe(definition, hints.get(node, ""))
+            variable = Var(fresh(base), node.type)
+            definitions.append((variable, definition))
             rewriter.name(node, variable)
             weight[node] = 0
     return definitions, [rewriter(root) for root in roots]

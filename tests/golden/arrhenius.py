@@ -12,8 +12,8 @@ RATES_slow = 0.5
 
 
 def arrhenius_value_and_jacobian(temperature, kind='slow'):
-    term = -5000.0 / temperature
+    quotient = -5000.0 / temperature
     return (
         RATES_slow * math.exp(-5000.0 / temperature),
-        -RATES_slow * math.exp(term) * (term / temperature),
+        -RATES_slow * math.exp(quotient) * (quotient / temperature),
     )

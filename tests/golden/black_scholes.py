@@ -25,36 +25,42 @@ def exp_square(x, a):
 def black_scholes_value_and_jacobian(spot, strike, rate, sigma, maturity):
     # values
     spot_over_strike = spot / strike
-    term = rate + 0.5 * sigma**2
+    rate_plus_half_sigma_sq = rate + 0.5 * sigma**2
     sqrt_maturity = math.sqrt(maturity)
-    term_2 = sigma * sqrt_maturity
+    sigma_sqrt_maturity = sigma * sqrt_maturity
     # L52: d1 = (math.log(spot / strike) + (rate + 0.5 * sigma**2) * maturity) / (sigma ...
-    d1 = (math.log(spot_over_strike) + term * maturity) / term_2
+    d1 = (math.log(spot_over_strike) + rate_plus_half_sigma_sq * maturity) / sigma_sqrt_maturity
     # L53: d2 = d1 - sigma * math.sqrt(maturity)
-    d2 = d1 - term_2
-    sqrt_2 = math.sqrt(2.0)
-    d1_over_sqrt_2 = d1 / sqrt_2
+    d2 = d1 - sigma_sqrt_maturity
+    sqrt_two = math.sqrt(2.0)
+    d1_over_sqrt_two = d1 / sqrt_two
     # L54: n1 = 0.5 * (1.0 + math.erf(d1 / math.sqrt(2.0)))
-    n1 = 0.5 * (1.0 + math.erf(d1_over_sqrt_2))
-    d2_over_sqrt_2 = d2 / sqrt_2
+    n1 = 0.5 * (1.0 + math.erf(d1_over_sqrt_two))
+    d2_over_sqrt_two = d2 / sqrt_two
     # L55: n2 = 0.5 * (1.0 + math.erf(d2 / math.sqrt(2.0)))
-    n2 = 0.5 * (1.0 + math.erf(d2_over_sqrt_2))
+    n2 = 0.5 * (1.0 + math.erf(d2_over_sqrt_two))
     # partials
-    term_3 = 2.0 / math.sqrt(math.pi)
-    exp_value = math.exp(-rate * maturity)
-    out_by_term_2 = 0.5 * strike * exp_value * (term_3 * exp_square(d2_over_sqrt_2, -1.0)) / sqrt_2
-    out_by_d1 = 0.5 * spot * (term_3 * exp_square(d1_over_sqrt_2, -1.0)) / sqrt_2 - out_by_term_2
-    term_4 = out_by_d1 / term_2
-    term_5 = strike * exp_value * n2
-    out_by_term_2_2 = out_by_term_2 - out_by_d1 * (d1 / term_2)
+    two_over_sqrt_math_pi = 2.0 / math.sqrt(math.pi)
+    exp_minus_rate_maturity = math.exp(-rate * maturity)
+    out_by_sigma_sqrt_maturity = 0.5 * strike * exp_minus_rate_maturity * (two_over_sqrt_math_pi * exp_square(d2_over_sqrt_two, -1.0)) / sqrt_two
+    out_by_d1 = (
+        0.5 * spot * (two_over_sqrt_math_pi * exp_square(d1_over_sqrt_two, -1.0)) / sqrt_two
+        - out_by_sigma_sqrt_maturity
+    )
+    quotient = out_by_d1 / sigma_sqrt_maturity
+    product_n2 = strike * exp_minus_rate_maturity * n2
+    out_by_sigma_sqrt_maturity_2 = (
+        out_by_sigma_sqrt_maturity
+        - out_by_d1 * (d1 / sigma_sqrt_maturity)
+    )
     # derivatives
     return (
-        spot * n1 - term_5,
+        spot * n1 - product_n2,
         (
-            n1 + term_4 * (1.0 / spot_over_strike / strike),
-            -(n2 * exp_value + term_4 * (spot_over_strike / strike / spot_over_strike)),
-            term_5 * maturity + term_4 * maturity,
-            out_by_term_2_2 * sqrt_maturity + term_4 * (maturity * sigma),
-            term_5 * rate + out_by_term_2_2 * (sigma * (0.5 / sqrt_maturity)) + term_4 * term,
+            n1 + quotient * (1.0 / spot_over_strike / strike),
+            -(n2 * exp_minus_rate_maturity + quotient * (spot_over_strike / strike / spot_over_strike)),
+            product_n2 * maturity + quotient * maturity,
+            out_by_sigma_sqrt_maturity_2 * sqrt_maturity + quotient * (maturity * sigma),
+            product_n2 * rate + out_by_sigma_sqrt_maturity_2 * (sigma * (0.5 / sqrt_maturity)) + quotient * rate_plus_half_sigma_sq,
         ),
     )

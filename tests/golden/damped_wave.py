@@ -11,10 +11,10 @@ import cmath
 
 def damped_wave_jacobian(t, omega, zeta):
     complex_value = complex(-zeta, omega)
-    exp_value = cmath.exp(complex_value * t)
-    dz_dt = exp_value * complex_value
-    dz_domega = 1j * exp_value * t
-    dz_dzeta = -exp_value * t
+    exp_complex_value_t = cmath.exp(complex_value * t)
+    dz_dt = exp_complex_value_t * complex_value
+    dz_domega = 1j * exp_complex_value_t * t
+    dz_dzeta = -exp_complex_value_t * t
     dreal_value_dt = dz_dt.real
     dreal_value_domega = dz_domega.real
     dreal_value_dzeta = dz_dzeta.real

@@ -10,5 +10,5 @@ import math
 
 
 def hypotenuse_jacobian(x, y):
-    hypot_x = math.hypot(x, y)
-    return (x / hypot_x if hypot_x != 0.0 else 0.0, y / hypot_x if hypot_x != 0.0 else 0.0)
+    hypot_x_y = math.hypot(x, y)
+    return (x / hypot_x_y if hypot_x_y != 0.0 else 0.0, y / hypot_x_y if hypot_x_y != 0.0 else 0.0)

@@ -16,12 +16,19 @@ def kepler_value_and_jacobian(mean_anomaly, eccentricity):
     dE_dmean_anomaly, dE_deccentricity = 1.0, 0.0
     while True:  # L44
         cos_E = math.cos(E)
-        term = 1.0 / (1.0 - eccentricity * cos_E)
+        inv_difference = 1.0 / (1.0 - eccentricity * cos_E)
         sin_E = math.sin(E)
-        term_2 = (E - eccentricity * sin_E - mean_anomaly) / (1.0 - eccentricity * cos_E) * term
-        term_3 = term - term_2 * eccentricity * sin_E - eccentricity * term * cos_E
-        dstep_dmean_anomaly = term_3 * dE_dmean_anomaly - term
-        dstep_deccentricity = term_3 * dE_deccentricity + (term_2 * cos_E - sin_E * term)
+        product = (E - eccentricity * sin_E - mean_anomaly) / (1.0 - eccentricity * cos_E) * inv_difference
+        step_by_E = (
+            inv_difference
+            - product * eccentricity * sin_E
+            - eccentricity * inv_difference * cos_E
+        )
+        dstep_dmean_anomaly = step_by_E * dE_dmean_anomaly - inv_difference
+        dstep_deccentricity = (
+            step_by_E * dE_deccentricity
+            + (product * cos_E - sin_E * inv_difference)
+        )
         step = (E - eccentricity * math.sin(E) - mean_anomaly) / (1.0 - eccentricity * math.cos(E))  # L45
         dE_dmean_anomaly = dE_dmean_anomaly - dstep_dmean_anomaly
         dE_deccentricity = dE_deccentricity - dstep_deccentricity

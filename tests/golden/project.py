@@ -25,23 +25,23 @@ def project_value_and_jacobian(point, focal):
     scaled_u = 0.2 * u
     out0_by_u = factor_0 + scaled_u * u
     inv_z = 1.0 / z
-    term = out0_by_u * inv_z
+    out0_by_u_over_z = out0_by_u * inv_z
     out0_by_v = scaled_u * v
-    term_2 = out0_by_v * inv_z
-    out0_by_y = term_2 * focal
-    v_inv_z = v * inv_z
-    u_inv_z = u * inv_z
+    out0_by_v_over_z = out0_by_v * inv_z
+    out0_by_y = out0_by_v_over_z * focal
+    v_over_z = v * inv_z
+    u_over_z = u * inv_z
     out1_by_v = factor_0 + 0.2 * v * v
-    term_3 = out1_by_v * inv_z
+    out1_by_v_over_z = out1_by_v * inv_z
     # derivatives
     jac = np.empty((2, 3))
-    jac[0, 0] = term * focal
+    jac[0, 0] = out0_by_u_over_z * focal
     jac[0, 1] = out0_by_y
-    jac[0, 2] = -(out0_by_v * v_inv_z + out0_by_u * u_inv_z)
+    jac[0, 2] = -(out0_by_v * v_over_z + out0_by_u * u_over_z)
     jac[1, 0] = out0_by_y
-    jac[1, 1] = term_3 * focal
-    jac[1, 2] = -(out1_by_v * v_inv_z + out0_by_v * u_inv_z)
+    jac[1, 1] = out1_by_v_over_z * focal
+    jac[1, 2] = -(out1_by_v * v_over_z + out0_by_v * u_over_z)
     jac_2 = np.empty(2)
-    jac_2[0] = term_2 * y + term * x
-    jac_2[1] = term_3 * y + term_2 * x
+    jac_2[0] = out0_by_v_over_z * y + out0_by_u_over_z * x
+    jac_2[1] = out1_by_v_over_z * y + out0_by_v_over_z * x
     return np.array((u * factor_0, v * factor_0)), (jac, jac_2)

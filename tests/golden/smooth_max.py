@@ -11,16 +11,16 @@ import math
 
 def smooth_max_value_and_jacobian(x, y, sharpness):
     x_over_sharpness = x / sharpness
-    exp_value = math.exp(x_over_sharpness)
+    exp_x_over_sharpness = math.exp(x_over_sharpness)
     y_over_sharpness = y / sharpness
-    exp_value_2 = math.exp(y_over_sharpness)
-    term = sharpness / (exp_value + exp_value_2)
+    exp_y_over_sharpness = math.exp(y_over_sharpness)
+    sharpness_over_sum = sharpness / (exp_x_over_sharpness + exp_y_over_sharpness)
     inv_sharpness = 1.0 / sharpness
     return (
         sharpness * math.log(math.exp(x / sharpness) + math.exp(y / sharpness)),
         (
-            term * exp_value * inv_sharpness,
-            term * exp_value_2 * inv_sharpness,
-            math.log(exp_value + exp_value_2) - term * exp_value_2 * (y_over_sharpness * inv_sharpness) - term * exp_value * (x_over_sharpness * inv_sharpness),
+            sharpness_over_sum * exp_x_over_sharpness * inv_sharpness,
+            sharpness_over_sum * exp_y_over_sharpness * inv_sharpness,
+            math.log(exp_x_over_sharpness + exp_y_over_sharpness) - sharpness_over_sum * exp_y_over_sharpness * (y_over_sharpness * inv_sharpness) - sharpness_over_sum * exp_x_over_sharpness * (x_over_sharpness * inv_sharpness),
         ),
     )

@@ -15,8 +15,8 @@ def van_der_pol_jacobian(t, y, mu):
         raise ValueError("y must have 2 elements")
     jac = np.zeros(2)
     jac[1] = 1.0
-    y_1, y_0 = y[1], y[0]
+    y_0, y_1 = y[0], y[1]
     jac_2 = np.empty(2)
-    jac_2[0] = -(1.0 + y_1 * mu * (2.0 * y_0))
+    jac_2[0] = -(1.0 + 2.0 * y_0 * (mu * y_1))
     jac_2[1] = mu * (1.0 - y_0**2)
     return (jac, jac_2)
