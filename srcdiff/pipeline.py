@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -196,10 +195,8 @@ def needs_chunks(lowered: Lowered, inputs: Sequence[str]) -> bool:
     found = activity(body, scalars, arrays, atoms)
     if found.arrays:
         return True
-    for s in statements(body):
-        if isinstance(s, CallHelper) and has_arrays(s.helper) and found.reads(*s.args):
-            return True
-    return False
+    calls = (s for s in statements(body) if isinstance(s, CallHelper))
+    return any(has_arrays(s.helper) and found.reads(*s.args) for s in calls)
 
 
 def input_names(inputs: Sequence[Input]) -> tuple[list[str], list[str], list[str]]:
@@ -473,7 +470,7 @@ class _Assembly:
         if self.mode == "jvp":
             guards += [(self._dot(n), shape) for n, shape in self.lowered.guards if n in self.wrt]
         if self.mode == "into":
-            rows = sum(math.prod(leaf.shape) for leaf in leaves(self.outputs))
+            rows = sum(count_of(leaf) for leaf in leaves(self.outputs))
             guards.insert(0, (self.own["out"], (rows, len(self.labels))))
         for name, shape in guards if self.checked else ():
             if len(shape) == 1:
@@ -573,11 +570,11 @@ class _Assembly:
         """strict: every output depends on every input."""
         row = 0
         for number, output in enumerate(leaves(self.outputs)):
-            count = math.prod(output.shape)
+            count = count_of(output)
             column = 0
             for one in self.inputs:
                 for leaf in leaves(one.structure):
-                    size = math.prod(leaf.shape)
+                    size = count_of(leaf)
                     block = range(column, column + size)
                     column += size
                     if not any(d in nonzero[i] for i in range(row, row + count) for d in block):

@@ -924,34 +924,6 @@ UnsupportedSyntax: code.py:3:14: total is carried from one iteration of a prange
     for i in numba.prange(n):
              ^^^^^^^^^^^^^^^
 Write range: the iterations depend on each other.
-# lengths that are not known
-def f(y):
-    return y.sum()
----
-UnsupportedType: code.py:2:12: the length of y is not known when compiling
-    return y.sum()
-           ^^^^^^^
-Fix it with shapes={"y": n}, or unpack it: `a, b, c = y`.
-# a length that is not known in a loop
-def f(y):
-    total = 0.0
-    for v in y:
-        total += v
-    return total
----
-UnsupportedType: code.py:3:14: the length of y is not known when compiling
-    for v in y:
-             ^
-Fix it with shapes={"y": n}, or unpack it: `a, b, c = y`.
-# an index that is not known
-def f(x, n):
-    a = np.array([x, 2.0])
-    return a[n]
----
-UnsupportedType: code.py:3:14: the index into an array of known shape must be known when compiling
-    return a[n]
-             ^
-Use literal bounds and indices with arrays of known shape.
 # an index out of range
 def f(x):
     return np.array([x, 2.0])[2]
@@ -989,14 +961,6 @@ def f(x):
 UnsupportedType: code.py:2:5: 1 value for 2 or more names
     a, b, *c = (x,)
     ^^^^^^^^
-# a shape that is not known
-def f(x, n):
-    return np.zeros(n) * x
----
-UnsupportedType: code.py:2:12: the shape of an array must be known when compiling
-    return np.zeros(n) * x
-           ^^^^^^^^^^^
-Use literal bounds and indices with arrays of known shape.
 # a negative length
 def f(x):
     return np.zeros(-1) * x
@@ -1135,18 +1099,6 @@ UnsupportedSyntax: code.py:5:32: helper is called within itself more than 30 tim
     return a[0] if n == 0 else helper(x * a[n % 2], n - 1)
                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Write a loop, or let the depth be an argument that no index or length depends on.
-# a loop that unrolls too far
-def f(x):
-    a = np.array([x, 1.0])
-    total = 0.0
-    for i in range(10000):
-        total += a[i % 2]
-    return total
----
-UnsupportedSyntax: code.py:5:9: unrolling gives more than 6000 statements
-    total += a[i % 2]
-    ^^^^^^^^^^^^^^^^^
-Loops over small arrays are unrolled; keep them short, or index nothing of known shape in the loop.
 # try
 def f(x):
     try:

@@ -100,8 +100,8 @@ class HelperPushforwards:
             return [Return((*s.values, *kept))] if s.values else [Return(())]
 
         pushforward = Pushforward(
-            function.body, self.width, dots, arrays, scalars, {}, lowering.fresh, finish, self.derivatives.get, self.get,
-            kinds=kinds,
+            function.body, self.width, dots, arrays, scalars, {}, lowering.fresh, finish, self.derivatives.get,
+            self.get, kinds=kinds,
         )  # fmt: skip
         made.body = remove_dead(pushforward.run())
         made.branches = pushforward.branches

@@ -66,6 +66,10 @@ from .partials import NOT_MULTIPLICATIVE, partials
 __all__ = ["Pushforward"]
 
 
+Known = dict[tuple[Expr, Expr | None], Var]
+"""Values that were given a variable, with the condition under which they were computed."""
+
+
 @dataclass
 class Pushforward:
     """Differentiates one function in `width` directions at once; None is a single direction.
@@ -402,7 +406,7 @@ class Pushforward:
         for variable, value in definitions:
             before.append(Assign((variable,), (value,)))
         rewritten = dict(zip(certain, shared))
-        known: dict[tuple[Expr, Expr | None], Var] = {}
+        known: Known = {}
         result: dict[Expr, Expr] = {}
         for atom, weight in weights.items():
             source = atom.array if isinstance(atom, Load) else getattr(atom, "name", "value")
@@ -411,7 +415,7 @@ class Pushforward:
         return result
 
     def _factor(
-        self, weight: Expr, guard: Expr | None, name: str, known: dict[tuple[Expr, Expr | None], Var], before: list[Statement],
+        self, weight: Expr, guard: Expr | None, name: str, known: Known, before: list[Statement],
         later: set[str],
     ) -> Expr:  # fmt: skip
         """One partial; under a `guard` it is evaluated only where that is true."""
@@ -428,7 +432,7 @@ class Pushforward:
         return Op("neg", magnitude) if negative else magnitude
 
     def _kept(
-        self, e: Expr, guard: Expr | None, name: str, known: dict[tuple[Expr, Expr | None], Var], before: list[Statement], later: set[str]
+        self, e: Expr, guard: Expr | None, name: str, known: Known, before: list[Statement], later: set[str]
     ) -> Expr:
         """A value that the loop over directions can use: itself if it is plain, else a variable of its own."""
         if self._is_plain(e, later) or (self.k is None and (guard is not None or e.type.is_differentiable)):

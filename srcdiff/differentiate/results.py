@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..ir.expr import ZERO, Call, Const, Expr, Load, Var, is_zero, topological
-from ..ir.statements import Assign, Leaf, Line, Return, Statement, Store, StoreMany, Structure, leaves
+from ..ir.statements import Assign, Leaf, Line, Return, Statement, Store, StoreMany, Structure, count_of, leaves
 from ..ir.types import FLOAT64, ScalarType, promote
 from ..optimize.share import Rewriter
 
@@ -32,7 +32,7 @@ def index_of(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def leaf_sizes(structure: Structure | Leaf) -> list[int]:
-    return [math.prod(leaf.shape) for leaf in leaves(structure)]
+    return [count_of(leaf) for leaf in leaves(structure)]
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,11 @@ class Layout:
             if structure.record is not None and structure.record != "None":
                 return f"{structure.record}({', '.join(parts)})"
             return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-        count = math.prod(structure.shape)
+        count = count_of(structure)
         items = [next(values) for _ in range(count)]
         if not structure.is_array:
             return _slot(exprs, items[0])
-        return self._array(items, structure.shape, structure.dtype, exprs, out, "value")
+        return self._array(items, structure.lengths, structure.dtype, exprs, out, "value")
 
     def _array(
         self,
@@ -174,7 +174,7 @@ class Layout:
             if isinstance(structure, Structure):
                 parts = [output(item) for item in structure.items]
                 return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-            count = math.prod(structure.shape)
+            count = count_of(structure)
             block = rows[position : position + count]
             position += count
             offset = 0
@@ -184,10 +184,10 @@ class Layout:
                 if isinstance(inner, Structure):
                     parts = [wrt(item) for item in inner.items]
                     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-                size = math.prod(inner.shape)
+                size = count_of(inner)
                 entries = [row.get(offset + j, ZERO) for row in block for j in range(size)]
                 offset += size
-                shape = structure.shape + inner.shape
+                shape = structure.lengths + inner.lengths
                 if not structure.is_array and not inner.is_array:
                     return _slot(exprs, entries[0])
                 dtype = self.dtype(structure, inner)
@@ -206,11 +206,11 @@ class Layout:
             if isinstance(structure, Structure):
                 parts = [output(item) for item in structure.items]
                 return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-            items = [next(iterator) for _ in range(math.prod(structure.shape))]
+            items = [next(iterator) for _ in range(count_of(structure))]
             if not structure.is_array:
                 return _slot(exprs, items[0])
             dtype = self.dtype(structure, *leaves(self.inputs))
-            return self._array(items, structure.shape, dtype, exprs, out, "tangent")
+            return self._array(items, structure.lengths, dtype, exprs, out, "tangent")
 
         return output(self.outputs)
 

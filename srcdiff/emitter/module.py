@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from dataclasses import replace
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ..analyses.liveness import reads
 from ..ir.expr import Const, Expr, Load, Op, Var
@@ -406,11 +406,10 @@ def _candidates(s: Statement) -> list[str]:
     if isinstance(s, Store):
         place = f"{s.array}[{_index(s.index)}]"
         texts = [f"{place} = {expression(s.value, 1, exact=True)}"]
-        e = s.value
-        if isinstance(e, Op) and len(e.args) == 2 and isinstance(e.args[0], Load):
-            left = e.args[0]
-            if left.array == s.array and left.index == s.index:
-                texts.append(f"{place} {e.op}= {expression(e.args[1], exact=True)}")
+        if isinstance(s.value, Op) and len(s.value.args) == 2:
+            left, right = s.value.args
+            if isinstance(left, Load) and left.array == s.array and left.index == s.index:
+                texts.append(f"{place} {s.value.op}= {expression(right, exact=True)}")
         return texts
     if isinstance(s, Return):
         values = ", ".join(expression(v, 1, exact=True) for v in s.values)

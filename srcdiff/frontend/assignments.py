@@ -161,16 +161,19 @@ class Assignments(Calls):
 
     def _unpacked(self, value: Dynamic | Lazy, count: int, node: cst.CSTNode) -> list[Value]:
         """`a, b, c = y` says that y has three elements."""
-        own = isinstance(value, Dynamic) and value.index is None and value.regions == {f"param:{value.name}"}
-        if isinstance(value, Dynamic) and own and self.entry and len(value.shape) == 1:
-            if (self.key, value.name) not in self.program.promoted and value.name not in self.unstable:
-                raise Refine(value.name, (count,))
+        if self.entry and isinstance(value, Dynamic) and self._is_parameter(value):
+            raise Refine(value.name, (count,))
         array = self.whole(value, node)
         what = f"{count} names for an array of another length"
         self.require(array.shape[0], self.length(array, 0), Extent(count), Const(count), node, what)
         if len(array.shape) > 1:
             return [self.subscripted(array, Const(i)) for i in range(count)]
         return [Scalar(self.temporary_copy("item", self.item_at(array, (Const(i),)))) for i in range(count)]
+
+    def _is_parameter(self, value: Dynamic) -> bool:
+        """Whether a vector is a parameter that may become numbers."""
+        whole = value.index is None and value.regions == {f"param:{value.name}"} and len(value.shape) == 1
+        return whole and (self.key, value.name) not in self.program.promoted and value.name not in self.unstable
 
     def _store_target(self, target: cst.Subscript, value: Value) -> None:
         base = self.evaluate(target.value)

@@ -15,8 +15,8 @@ from ..rules.scalar import BY_SPELLING, Rule
 from .array_functions import FUNCTIONS, METHODS
 from .arrays import Arrays
 from .dynamic import shifted
-from .expressions import describe
 from .dynamic_functions import DYNAMIC
+from .expressions import describe
 from .values import Array, Dictionary, Dynamic, Lazy, Object, OpenArray, Range, Scalar, Sequence_, Stream, Value
 
 __all__ = ["Builtins"]

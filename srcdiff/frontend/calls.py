@@ -198,7 +198,8 @@ class Calls(Helpers):
                 self.fail(node, UnsupportedCall, "np.cross of matrices", "Loop over the rows.")
             arguments = [self.known_triple(a, node) for a in arguments]
             dynamic = False
-        if short in DYNAMIC and module in ("numpy", "numpy.linalg") and (dynamic or self._open_maker(short, arguments, keywords)):
+        dynamic = dynamic or self._open_maker(short, arguments, keywords)
+        if dynamic and short in DYNAMIC and module in ("numpy", "numpy.linalg"):
             return self.guarded(functools.partial(DYNAMIC[short], self), text, arguments, keywords, node)
         if module == "math":
             self._check_math(short, text, arguments, node)

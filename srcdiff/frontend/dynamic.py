@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 import libcst as cst
 
 from ..errors import UnsupportedType
-from ..ir.expr import Call, Compare, Const, Expr, Op, Opaque, Var, is_atom, topological
+from ..ir.expr import Call, Compare, Const, Element, Expr, Helper, Op, Opaque, Var, topological
 from ..ir.statements import Allocate, Assign, For, If, Raise, Rebind, Store, View
 from ..ir.types import BOOL, COMPLEX128, FLOAT64, INT64, ArrayType, ScalarType, promote
 from .extents import Extent
@@ -248,7 +249,7 @@ class DynamicArrays(Subscripts):
         array = self.allocate(self.fresh("rows"), dtype, shape, (Const(len(rows)), *lengths), node)
         for i, row in enumerate(rows):
             part = replace(array, shape=array.shape[1:], index=(Const(i), *self.full_index(array)[1:]))
-            self.fill(part, lambda at, row=row: self.item_at(row, at), node)
+            self.fill(part, functools.partial(self.item_at, row), node)
         return array
 
     def match_shapes(self, a: Indexed, b: Indexed, node: cst.CSTNode) -> None:
@@ -265,8 +266,6 @@ class DynamicArrays(Subscripts):
 
     def item_at(self, value: Value, at: Sequence[Expr]) -> Expr:
         """The element at non-negative places of an array, or a scalar itself."""
-        from ..ir.expr import Element
-
         if isinstance(value, Scalar):
             return value.expr
         if isinstance(value, Lazy):
@@ -398,20 +397,22 @@ class DynamicArrays(Subscripts):
 
         probe = element(tuple(Var(f"#{n}", INT64) for n in range(rank)))
         reads: list[tuple[Dynamic, bool]] = []
-        for part in parts:
-            if isinstance(part, Scalar):
+        for operand in parts:
+            if isinstance(operand, Scalar):
                 continue
-            same = part.shape == tuple(shape)
-            reads.extend([(part, same)] if isinstance(part, Dynamic) else [(r, e and same) for r, e in part.reads])
+            same = operand.shape == tuple(shape)
+            if isinstance(operand, Dynamic):
+                reads.append((operand, same))
+            else:
+                reads.extend((r, exact and same) for r, exact in operand.reads)
         return Lazy(probe.type, tuple(shape), tuple(lengths), element, tuple(reads))
 
     def held(self, e: Expr) -> Expr:
         """A scalar that is used once an element: computed before the loop unless it is cheap."""
-        heavy = sum(isinstance(n, Call) or (isinstance(n, Op) and len(n.args) == 2) for n in topological((e,)))
-        loads = any(not is_atom(n) and not n.args for n in topological((e,)))
-        if heavy <= 1 and not loads and not any(isinstance(n, Call) for n in topological((e,))):
-            return e if not _reads_memory(e) else self.temporary("factor", e)
-        return self.temporary("factor", e)
+        nodes = topological((e,))
+        operations = sum(isinstance(n, Op) and len(n.args) == 2 for n in nodes)
+        cheap = operations <= 1 and not any(isinstance(n, (Call, Helper, Element)) for n in nodes)
+        return e if cheap else self.temporary("factor", e)
 
     def _repeated(self, value: Indexed, shape: tuple[Extent, ...], node: cst.CSTNode) -> Indexed:
         """An operand whose elements are used several times is computed first."""
@@ -583,9 +584,3 @@ def _nested_text(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_nested_text, value))}]"
     return literal(value)
-
-
-def _reads_memory(e: Expr) -> bool:
-    from ..ir.expr import Element
-
-    return any(isinstance(n, Element) for n in topological((e,)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from ..errors import UnsupportedCall, UnsupportedType
-from ..ir.expr import Call, Compare, Const, Expr, Op, Select
+from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Select
 from ..ir.statements import Assign, If, Rebind, Store, View
 from ..ir.types import FLOAT64, INT64, ScalarType, promote
 from .dtypes import dtype_of
@@ -183,15 +183,9 @@ def _linspace(self: DynamicReductions, arguments: list[Value], keywords: dict[st
     def element(at: tuple[Expr, ...]) -> Expr:
         last = Compare(("==",), (at[0], one_less))
         inner = Op("+", start, Op("*", at[0], step))
-        return Select(Logic_and(last, Compare((">",), (length, Const(1)))), stop, inner)
+        return Select(Logic("and", last, Compare((">",), (length, Const(1)))), stop, inner)
 
     return Lazy(promote(start.type, stop.type, FLOAT64), (extent,), (length,), element, ())
-
-
-def Logic_and(a: Expr, b: Expr) -> Expr:
-    from ..ir.expr import Logic
-
-    return Logic("and", a, b)
 
 
 @dynamic_function("array", "asarray", "ascontiguousarray", "copy", "asfortranarray", "astype", "flatten")
@@ -421,20 +415,20 @@ def _concatenate(self: DynamicReductions, arguments: list[Value], keywords: dict
         for n in range(rank):
             if n != axis:
                 self.require(parts[0].shape[n], self.length(parts[0], n), other.shape[n], self.length(other, n), node)
-    extent, total = Extent(), Const(0)
+    extent = Extent()
     exact = not any(p.shape[axis].may_be_negative for p in parts)
     starts: list[Expr] = []
-    running: Expr = total
+    running: Expr = Const(0)
     for p in parts:
         starts.append(running)
-        n = self.true_length(p, axis)
+        size = self.true_length(p, axis)
         extent = extent + p.shape[axis]
-        if isinstance(running, Const) and isinstance(n, Const):
-            running = Const(running.value + n.value)
+        if isinstance(running, Const) and isinstance(size, Const):
+            running = Const(running.value + size.value)
         elif isinstance(running, Const) and running.value == 0:
-            running = n
+            running = size
         else:
-            running = Op("+", running, n)
+            running = Op("+", running, size)
     shape = list(parts[0].shape)
     lengths = [self.length(parts[0], n) for n in range(rank)]
     shape[axis], lengths[axis] = (extent if exact else self.unknown_extent()), running
@@ -469,7 +463,7 @@ def _stack(self: DynamicReductions, arguments: list[Value], keywords: dict[str, 
     axis = self._known_index(place, node) % rank if place is not None else (1 if name == "column_stack" else 0)
     if axis == 0:
         return rows
-    order = [n for n in range(1, rank)]
+    order = list(range(1, rank))
     order.insert(axis, 0)
     return self.copied(self.remapped_axes(rows, tuple(order)), node)
 
@@ -574,8 +568,8 @@ def _interp(self: DynamicReductions, arguments: list[Value], keywords: dict[str,
         return Scalar(one(x.expr))
     points = self.steady(x, node)
     rank = len(points.shape)
-    result = _new(self, points.shape, [self.length(points, n) for n in range(rank)], promote(points.dtype, values.dtype),
-                  node, "empty")  # fmt: skip
+    lengths = [self.length(points, n) for n in range(rank)]
+    result = _new(self, points.shape, lengths, promote(points.dtype, values.dtype), node, "empty")
 
     def body(at: tuple[Expr, ...]) -> None:
         target = self.item_at(result, at)
@@ -674,7 +668,11 @@ def _nonzero(self: DynamicReductions, arguments: list[Value], keywords: dict[str
     a = self.steady(arguments[0], node)
     if len(a.shape) != 1:
         self.fail(node, UnsupportedCall, "np.nonzero of a matrix", "Loop over its places.")
-    test = self.lazy(lambda x: Scalar(Compare(("!=",), (x.expr, Const(0))) if x.type.kind != "bool" else x.expr), [a], node)
+
+    def nonzero(x: Scalar) -> Scalar:
+        return x if x.type.kind == "bool" else Scalar(Compare(("!=",), (x.expr, Const(0))))
+
+    test = self.lazy(nonzero, [a], node)
     places = Lazy(INT64, a.shape, (self.length(a, 0),), lambda at: at[0], ())
     found = self._compress(places, test, node)
     return found if self.source.code(node.func).endswith("flatnonzero") else Sequence_([found])

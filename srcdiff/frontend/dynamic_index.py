@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from ..errors import UnsupportedType
-from ..ir.expr import Compare, Const, Expr, Op, Var
+from ..ir.expr import Compare, Const, Expr, Op
 from ..ir.statements import Assign, If, Raise, Rebind, Store, View
 from .dynamic import DynamicArrays, Indexed, shifted
 from .extents import Extent
@@ -211,8 +211,7 @@ class DynamicIndex(DynamicArrays):
         shape: list[Extent] = []
         lengths: list[Expr] = []
         placed = False
-        axis = 0
-        for part in parts:
+        for axis, part in enumerate(parts):
             if isinstance(part, Span):
                 shape.append(base.shape[axis] - Extent(part.lower - part.upper))
                 lengths.append(part.length)
@@ -220,7 +219,6 @@ class DynamicIndex(DynamicArrays):
                 shape.extend(chosen[0].shape)
                 lengths.extend(self.length(chosen[0], n) for n in range(rank))
                 placed = True
-            axis += 1
         source = base
 
         def element(at: tuple[Expr, ...]) -> Expr:
@@ -405,7 +403,7 @@ class DynamicIndex(DynamicArrays):
         self.emit(Rebind((self.variable(name, base.dtype, len(axes)),), (view,)))
         return Dynamic(name, base.dtype, shape, base.regions)
 
-    def subscripted(self, base: Indexed, index: Var | Const) -> Value:
+    def subscripted(self, base: Indexed, index: Expr) -> Value:
         """The i-th item: an element of a vector, a row of a matrix."""
         rest: list[Part] = [Span(0, 0, self.length(base, n)) for n in range(1, len(base.shape))]
         if isinstance(base, Dynamic) and base.index is not None:

@@ -10,7 +10,7 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Var
 from ..ir.statements import ArrayCall, Assign, If, Raise, Store
 from ..ir.types import FLOAT64, INT64, WEAK_FLOAT, ArrayType, ScalarType, promote
-from ..rules.scalar import BY_SPELLING
+from ..rules.scalar import BY_SPELLING, Rule
 from .bindings import names_in
 from .dynamic import Indexed, shifted
 from .dynamic_functions import DYNAMIC, dynamic_function, only
@@ -146,6 +146,21 @@ class DynamicReductions(DynamicIndex):
         self.for_each(lengths, lambda at: self.emit(Assign((total,), (Op(op, total, element(at), type=total.type),))))
         return total
 
+    def folded_with(
+        self, name: str, lengths: Sequence[Expr], element: Callable[[tuple[Expr, ...]], Expr]
+    ) -> Var:
+        """A sum of elements that take statements of their own."""
+        with self.nested():
+            kind = element(tuple(Const(0) for _ in lengths)).type
+        total = Var(self.fresh(name), kind if kind.bits else ScalarType(kind.kind, 64))
+        self.unstable.add(total.name)
+        self.emit(Assign((total,), (Const(0.0),)))
+        self.for_each(lengths, lambda at: self.emit(Assign((total,), (Op("+", total, element(at)),))))
+        return total
+
+    def primitive(self, rule: Rule, operands: Sequence[Scalar], spelling: str, node: cst.CSTNode) -> Scalar:
+        raise NotImplementedError
+
     def count_expr(self, a: Indexed, lengths: Sequence[Expr]) -> Expr:
         total: Expr = Const(1)
         for n in lengths:
@@ -215,8 +230,7 @@ class DynamicReductions(DynamicIndex):
         ranks = len(a.shape), len(b.shape)
         if max(ranks) > 2:
             self.fail(node, UnsupportedType, f"`@` of arrays of {ranks[0]} and {ranks[1]} axes", "Use a loop.")
-        inner = 0 if ranks[1] == 1 else 0
-        self.require(a.shape[-1], self.length(a, ranks[0] - 1), b.shape[inner], self.length(b, inner), node,
+        self.require(a.shape[-1], self.length(a, ranks[0] - 1), b.shape[0], self.length(b, 0), node,
                      "the lengths that `@` sums over differ")  # fmt: skip
         if ranks == (1, 1):
             x, y = self.steady_vector(a, node), self.steady_vector(b, node)
@@ -293,22 +307,6 @@ def _variance(self: Self, root: bool) -> Callable[..., Expr]:
         return Call("root", (self.temporary("variance", result),), promote(result.type, WEAK_FLOAT), "math.sqrt")
 
     return variance
-
-
-def _folded_with(
-    self: Self, name: str, lengths: Sequence[Expr], element: Callable[[tuple[Expr, ...]], Expr]
-) -> Var:
-    """A sum of elements that take statements of their own."""
-    with self.nested():
-        kind = element(tuple(Const(0) for _ in lengths)).type
-    total = Var(self.fresh(name), kind if kind.bits else ScalarType(kind.kind, 64))
-    self.unstable.add(total.name)
-    self.emit(Assign((total,), (Const(0.0),)))
-    self.for_each(lengths, lambda at: self.emit(Assign((total,), (Op("+", total, element(at)),))))
-    return total
-
-
-DynamicReductions.folded_with = _folded_with  # type: ignore[attr-defined]
 
 
 @dynamic_function("var")

@@ -192,7 +192,7 @@ class Flow:
         batch: list[tuple[Var, View]] = []
         if len(pairs) > 1:
             pairs = [(n, self.own_array(f"{n}_new", v) if isinstance(v, Lazy) else v) for n, v in pairs]
-        bound = []
+        bound: list[tuple[str, Value]] = []
         for name, value in pairs:
             if isinstance(value, Array) and value.cells.prefix is None and (self.key, name) in self.program.promoted:
                 value = self.spilled(name, value)

@@ -251,11 +251,11 @@ class Helpers(Builtins):
         if isinstance(alias, tuple):
             argument, slots = alias
             group = flat.groups[argument]
-            return Array(group.cells, result.shape, tuple(group.slots[i] for i in slots))
+            return Array(group.cells, result.lengths, tuple(group.slots[i] for i in slots))
         if isinstance(alias, str):
             for group in flat.groups.values():
                 group.cells.frozen = group.cells.frozen or alias
-        return Array(Cells(items_, result.dtype, frozen=alias), result.shape, tuple(range(count)))
+        return Array(Cells(items_, result.dtype, frozen=alias), result.lengths, tuple(range(count)))
 
     def _result_name(self, node: cst.Call, name: str) -> str:
         """Results of `p = helper(...)` are elements of p; others are named after the helper."""

@@ -119,7 +119,7 @@ class Loops(Assignments):
                 known = [b.constant for b in iterable.bounds]
                 if any(not isinstance(k, int) for k in known):
                     raise
-                if demand.promote is not None and len(range(*known)) > LONGEST_UNROLLED:  # type: ignore[arg-type]
+                if demand.promote is not None and len(range(*known)) > LONGEST_UNROLLED:
                     raise
                 self._restore(saved)
                 self.origin = origin

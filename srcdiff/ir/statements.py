@@ -214,6 +214,11 @@ class Leaf:
     dtype: ScalarType
     is_array: bool = False
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The shape of an array all of whose lengths are known."""
+        return tuple(n for n in self.shape if n is not None)
+
 
 @dataclass(frozen=True)
 class Structure:
