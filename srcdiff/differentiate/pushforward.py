@@ -102,6 +102,8 @@ class Pushforward:
     rows: dict[str, str] = field(init=False, default_factory=dict)
     """Tangents of numbers that are kept in rows: they are allocated at the head."""
     number: int = field(init=False, default=0)
+    depth: int = field(init=False, default=0)
+    """Loops and branches around the present statement."""
     k: Var | None = field(init=False, default=None)
     own: set[str] = field(init=False, default_factory=set)
     """Arrays that the function makes: their tangents are in C order."""
@@ -249,8 +251,10 @@ class Pushforward:
                 self.branches.setdefault(s.origin.line, " ".join(s.origin.text.split()))
         body: list[Statement] = []
         orelse: list[Statement] = []
+        self.depth += 1
         self._block(s.body, body)
         self._block(s.orelse, orelse)
+        self.depth -= 1
         out.append(replace(s, body=tuple(body), orelse=tuple(orelse)))
 
     # -- straight-line runs -----------------------------------------------------------------------------------------
@@ -471,6 +475,10 @@ class Pushforward:
                 local.add(target.name)
                 chain.append(Assign((variable,), (e,)))
                 continue
+            if self.depth == 0 and is_zero(e) and variable.name not in self.rows and variable.name not in self.given:
+                self.rows[variable.name] = ""
+                out.append(Line(f"{variable.name} = np.zeros({self.width}{_suffix(variable.type)})", variable.name))
+                continue
             self.rows.setdefault(variable.name, variable.type.numpy)
             if parallel:
                 new = Var(self.fresh(f"{variable.name}_new"), variable.type)
@@ -623,17 +631,17 @@ class Pushforward:
             names.append(Var(name, t.type))
         out.append(CallHelper((*s.targets, *names), derivative, tuple(args), origin=s.origin))
 
-    def _row_of(self, e: Expr, out: list[Statement]) -> Expr:
+    def _row_of(self, e: Expr, out: list[Statement], label: str = "argument") -> Expr:
         """The tangent of a number as an argument: a row, or a number in a single direction."""
         kind = e.type if e.type.bits else ScalarType(e.type.kind, 64)
         if isinstance(e, Var) and e.name in self.active.scalars and key_of(e) not in self.elements:
             return Var(self.dot(e.name, False), kind)
         before: list[Statement] = []
         value, weights = self._weights_of(e, before)
-        total = self._total(value, weights, "argument", before, set(), set())
+        total = self._total(value, weights, label, before, set(), set())
         out.extend(before)
         total = Const(0.0) if is_zero(total) else total
-        name = self.fresh("argument_dot")
+        name = self.fresh(f"{label}_dot")
         if self.k is None:
             out.append(Assign((Var(name, kind),), (total,)))
             return Var(name, kind)
@@ -672,13 +680,15 @@ class Pushforward:
                 tangents.append(Const(0.0) if is_zero(total) else total)
             else:
                 out.extend(before)
-                tangents.append(self._row_of(value, out))
+                tangents.append(self._row_of(value, out, "value"))
         out.extend(self.finish(replace(s, values=tuple(values)), tangents))
 
     def _head(self) -> list[Statement]:
         """Rows of tangents that are carried from block to block."""
         lines: list[Statement] = []
         for name, kind in self.rows.items():
+            if not kind:
+                continue
             suffix = "" if kind == "float64" else f", np.{kind}"
             text = f"{name}.copy()" if name in self.given else f"np.zeros({self.width}{suffix})"
             lines.append(Line(f"{name} = {text}", name))

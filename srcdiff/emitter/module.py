@@ -99,6 +99,8 @@ class _Writer:
     def __init__(self, checked: bool) -> None:
         self.lines: list[str] = []
         self.checked = checked
+        self.shown: Origin | None = None
+        """The user's statement that was shown last: what else it became needs no comment."""
 
     def line(self, depth: int, text: str) -> None:
         self.lines.append("    " * depth + text)
@@ -128,6 +130,11 @@ class _Writer:
 
     def _group(self, group: Sequence[Statement], origin: Origin, depth: int) -> None:
         """The statements that one statement of the user became."""
+        if origin is self.shown:
+            for s in group:
+                self._statement(replace(s, origin=None), depth)
+            return
+        self.shown = origin
         for comment in origin.above:
             self.line(depth, comment)
         tag = f"# L{origin.line}" + (f" {origin.comment.lstrip('# ')}" if origin.comment else "")
@@ -349,9 +356,10 @@ class _Writer:
     # -- control ----------------------------------------------------------------------------------------------------
 
     def _header(self, depth: int, text: str, origin: Origin | None) -> None:
-        if origin is None:
+        if origin is None or origin is self.shown:
             self.line(depth, text)
             return
+        self.shown = origin
         for comment in origin.above:
             self.line(depth, comment)
         comment = f" {origin.comment.lstrip('# ')}" if origin.comment else ""

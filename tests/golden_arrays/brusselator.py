@@ -1,0 +1,63 @@
+"""Derivative of brusselator (golden_arrays.py:34-39, sha256 4e9e4cbf3adc),
+by srcdiff 0.1.0.
+
+forward mode   inputs y; constant t, dy
+varying        u, v
+returns        d/dy
+directions     16 at once, chunk by chunk: the length of y is known at run time
+"""
+
+import numpy as np
+
+
+def brusselator_tangents(t, y, y_dot, dy, dy_dot):
+    """Values of brusselator and their tangents in 16 directions."""
+    u_dot = np.zeros(16)
+    v_dot = np.zeros(16)
+    n = len(y) // 2  # L35
+    for i in range(1, n - 1):  # L36
+        u, v = y[2 * i], y[2 * i + 1]  # L37
+        dy_by_u = u * v - 4.04 + u * v
+        dy_by_v = u * u
+        dy[2 * i] = 1.0 + u * u * v - 4.0 * u + 0.02 * (y[2 * i - 2] - 2.0 * u + y[2 * i + 2])  # L38
+        dy_by_u_2 = 3.0 - 2.0 * u * v
+        dy_by_v_2 = 0.04 + u * u
+        dy[2 * i + 1] = 3.0 * u - u * u * v + 0.02 * (y[2 * i - 1] - 2.0 * v + y[2 * i + 3])  # L39
+        for k in range(16):
+            u_dot_new = y_dot[2 * i, k]
+            v_dot_new = y_dot[2 * i + 1, k]
+            u_dot[k] = u_dot_new
+            v_dot[k] = v_dot_new
+            dy_dot[2 * i, k] = (
+                dy_by_u * u_dot[k]
+                + dy_by_v * v_dot[k]
+                + 0.02 * y_dot[2 * i - 2, k]
+                + 0.02 * y_dot[2 * i + 2, k]
+            )
+            dy_dot[2 * i + 1, k] = (
+                dy_by_u_2 * u_dot[k]
+                - dy_by_v_2 * v_dot[k]
+                + 0.02 * y_dot[2 * i - 1, k]
+                + 0.02 * y_dot[2 * i + 3, k]
+            )
+    return None
+
+
+def brusselator_jacobian(t, y, dy):
+    y_dot = np.zeros((len(y), 16))
+    columns = len(y)
+    for first in range(0, max(columns, 1), 16):
+        for column in range(first, min(first + 16, len(y))):
+            y_dot[column, column - first] = 1.0
+        dy_filled = dy.copy()
+        dy_filled_dot = np.zeros(dy.shape + (16,))
+        brusselator_tangents(t, y, y_dot, dy_filled, dy_filled_dot)
+        if first == 0:
+            jac = np.empty((len(dy_filled), len(y)))
+        for row in range(len(dy_filled)):
+            for column in range(first, min(first + 16, len(y))):
+                jac[row, column] = dy_filled_dot[row, column - first]
+        for column in range(first, min(first + 16, len(y))):
+            y_dot[column, column - first] = 0.0
+    dy[:] = dy_filled
+    return jac
