@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from ..ir.expr import Expr, Load, Var, topological
 from ..ir.statements import (
@@ -95,11 +96,16 @@ def _loads(s: Statement, shapes: Mapping[str, tuple[int, ...]]) -> list[Load]:
     """The elements that a statement reads, unless the user wrote them so."""
     found = []
     for node in topological(_reads(s)):
-        if isinstance(node, Load) and not node.args and len(node.index) == len(shapes.get(node.array, ())):
+        if isinstance(node, Load) and not node.args and _inside(node.index, shapes.get(node.array, ())):
             written = f"{node.array}[{', '.join(map(str, node.index))}]"
             if s.origin is None or written not in s.origin.text:
                 found.append(node)
     return found
+
+
+def _inside(index: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an index is that of an element, in an array of this shape."""
+    return len(index) == len(shape) and all(isinstance(n, int) and 0 <= i < n for i, n in zip(index, shape))
 
 
 def _rewritten(block: Block, rewriter: Rewriter, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Statement]:
