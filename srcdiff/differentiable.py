@@ -43,18 +43,11 @@ class Differentiable:
             self.jacobian.compile(options.signature())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # The dispatcher becomes the type's own `__call__`, so that later calls go to it directly.
-        primal = self._primal
-        cls = type(self)
-        name = cls.__name__
-        own = type(name, (Differentiable,), {"__call__": staticmethod(primal), "__module__": cls.__module__})
-        own.__qualname__ = name
-        object.__setattr__(self, "__class__", own)
-        return primal(*args, **kwargs)
+        return self._primal(*args, **kwargs)
 
     @functools.cached_property
     def _primal(self) -> Any:
-        return self._dispatcher("primal")
+        return self._form("primal", face=self)
 
     @functools.cached_property
     def _numba_type_(self) -> Any:
@@ -65,24 +58,25 @@ class Differentiable:
 
     @functools.cached_property
     def jacobian(self) -> Any:
-        return self._dispatcher("jacobian")
+        return self._form("jacobian")
 
     @functools.cached_property
     def value_and_jacobian(self) -> Any:
-        return self._dispatcher("value_and_jacobian")
+        return self._form("value_and_jacobian")
 
     @functools.cached_property
     def jvp(self) -> Any:
-        return self._dispatcher("jvp")
+        return self._form("jvp")
 
     def emit(self, mode: str = "jacobian", types: Any = None) -> str:
         """The generated source of one mode: "jacobian", "value_and_jacobian", "matrix", "into", "jvp" or "primal"."""
         return self._options.emit(self.__srcdiff_function__, mode, types)
 
-    def _dispatcher(self, mode: str) -> Any:
-        from .compile.forms import dispatcher
+    def _form(self, mode: str, face: Any = None) -> Any:
+        from .compile.tiers import Form, JacobianForm
 
-        return dispatcher(self.__srcdiff_function__, mode, self._options)
+        cls = JacobianForm if mode == "jacobian" else Form
+        return cls(self.__srcdiff_function__, mode, self._options, origin=(self, mode), face=face)
 
     def __reduce__(self) -> Any:
         import sys
@@ -118,9 +112,12 @@ class Options:
         shapes: Shapes | None = None,
         types: Any = None,
         fastmath: Any = None,
+        cache: bool = True,
     ):
         given = {"wrt": wrt, "of": of, "strict": strict, "shapes": shapes, "types": types, "fastmath": fastmath}
         self.given: dict[str, Any] = {k: v for k, v in given.items() if v is not None and v is not False}
+        if not cache:
+            self.given["cache"] = False
         self.wrt = wrt if wrt is None or isinstance(wrt, (str, int)) else tuple(wrt)
         self.of = (of,) if isinstance(of, str) else tuple(of or ())
         self.strict = bool(strict)
@@ -132,6 +129,7 @@ class Options:
             self.shapes[name] = lengths
         self.types = types
         self.fastmath = {"contract"} if fastmath is None else fastmath
+        self.cache = bool(cache)
 
     def numba(self) -> dict[str, Any]:
         """What `numba.njit` is given."""
@@ -184,6 +182,7 @@ def jacobian_compiled(
     shapes: Shapes | None = None,
     types: Any = None,
     fastmath: Any = None,
+    cache: bool = True,
 ) -> Callable[[Callable[..., Any]], Differentiable]: ...
 def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Compile a function together with its derivatives. Use it bare or with options.
@@ -204,6 +203,8 @@ def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: 
         A signature in Numba's spelling, to compile at once: `"float64, float64[:]"`.
     fastmath
         Numba's flags for floating-point transformations; by default `{"contract"}`, as C compilers do.
+    cache
+        Whether compiled code is kept on disk for later processes.
 
     Raises
     ------

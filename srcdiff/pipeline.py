@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from .analyses.operations import path_operations
@@ -40,6 +40,7 @@ from .ir.statements import (
     statements,
 )
 from .ir.verify import verify
+from .module import Module
 from .optimize.dead import remove_dead
 from .optimize.inline import inline_calls, size
 from .rules.support import SUPPORT, needed
@@ -51,18 +52,6 @@ _USED = frozenset({"np", "math", "cmath", *dir(builtins)})
 """What emitted code may need under its usual name."""
 
 _SUFFIX = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}
-
-
-@dataclass(frozen=True)
-class Module:
-    """A complete emitted module, and what is needed to run it."""
-
-    text: str
-    entry: str
-    parameters: tuple[str, ...]
-    objects: Mapping[str, Any]
-    """The user's own namedtuples and exceptions, by the names under which the text uses them."""
-    branches: Mapping[int, str] = field(default_factory=dict)
 
 
 def choose_inputs(source: Source, wrt: Any, of: Sequence[str]) -> tuple[list[str], bool]:

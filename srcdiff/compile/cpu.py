@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import linecache
 import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 from numba.core import types
@@ -22,15 +23,21 @@ from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
 
 from ..errors import ArgumentError, UnsupportedType
-from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
-from ..ir.types import BOOL, INT64, STRING, ScalarType
-from ..pipeline import Module
+from ..module import Module
+from .artefacts import Kept
+from .progress import progress
+
+if TYPE_CHECKING:
+    from ..frontend.parameters import Spec
 
 __all__ = ["GeneratedDispatcher", "load", "make_stub", "spec_of"]
 
 
 def spec_of(kind: Any, name: str) -> Spec:
     """What the frontend needs to know of a Numba type."""
+    from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, TupleSpec
+    from ..ir.types import BOOL, INT64, STRING, ScalarType
+
     kind = types.unliteral(kind)
     if isinstance(kind, types.Omitted):
         return ConstantSpec(kind.value)
@@ -95,6 +102,7 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         options: Mapping[str, Any],
         *,
         checked: bool = True,
+        key: Callable[[], bytes] | None = None,
     ):
         super().__init__(stub, targetoptions={"nopython": True, **options})
         old = self._compiler
@@ -105,6 +113,9 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         self._emit = emit
         self._options = dict(options)
         self._checked = checked
+        self._key = key
+        if key is not None:
+            self._cache = Kept(self, key, f"{stub.__name__}{'' if checked else ', unchecked'}")
         self._names = list(inspect.signature(stub).parameters)
         self.modules: dict[tuple[Any, ...], Module] = {}
         """The emitted modules by argument types."""
@@ -113,12 +124,13 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         specs = {name: spec_of(kind, name) for name, kind in zip(self._names, args)}
         module = self._emit(specs, self._checked)
         self.modules[args] = module
-        return load(module, self._options)
+        place = self._cache.place(args, module) if isinstance(self._cache, Kept) else None
+        return load(module, self._options, place)
 
     @functools.cached_property
     def _inner(self) -> GeneratedDispatcher:
         """What compiled callers call."""
-        return GeneratedDispatcher(self.py_func, self._emit, self._options, checked=False)
+        return GeneratedDispatcher(self.py_func, self._emit, self._options, checked=False, key=self._key)
 
     def _unchecked(self) -> bool:
         return self._checked and not numba.config.BOUNDSCHECK and not self._options.get("boundscheck")
@@ -133,7 +145,8 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
 
     def compile(self, sig: Any) -> Any:
         try:
-            return super().compile(sig)
+            with progress(self.__name__):
+                return super().compile(sig)
         except NumbaError as error:
             message = " ".join(str(error.args[0] if error.args else error).split())[:500]
             raise UnsupportedType(
@@ -142,14 +155,21 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
             ) from error
 
 
-def load(module: Module, options: Mapping[str, Any]) -> FunctionType:
+_unkept = itertools.count()
+
+
+def load(module: Module, options: Mapping[str, Any], place: tuple[str, str] | None = None) -> FunctionType:
     """Run an emitted module: its helpers become dispatchers, its entry is returned as a plain function.
 
-    Tracebacks and debuggers find the text through `linecache`.
+    `place` is a name for the module and the file that holds its text; without it tracebacks and debuggers find the
+    text through `linecache`. Names differ between modules, because Numba names machine code after them.
     """
-    name = f"_srcdiff_{abs(hash(module.text)):x}"
-    filename = f"<srcdiff {module.entry} {name[9:]}>"
-    linecache.cache[filename] = (len(module.text), None, module.text.splitlines(True), filename)
+    if place is None:
+        name = f"_srcdiff_{next(_unkept)}"
+        filename = f"<srcdiff {module.entry} {name[9:]}>"
+        linecache.cache[filename] = (len(module.text), None, module.text.splitlines(True), filename)
+    else:
+        name, filename = place
     found = ModuleType(name)
     found.__file__ = filename
     sys.modules[name] = found

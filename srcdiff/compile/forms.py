@@ -5,30 +5,54 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 
-from ..errors import ArgumentError, WrtError
-from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec, parameter_names
-from ..frontend.source import Source, find_source
-from ..pipeline import Module, build, choose_inputs
+from ..errors import ArgumentError, SourceError, WrtError
+from ..module import Module
 from .cpu import GeneratedDispatcher, make_stub, spec_of
+from .tiers import base_key, form_name, plain_and_parameters
+
+if TYPE_CHECKING:
+    from ..frontend.parameters import Spec
+    from ..frontend.source import Source
 
 __all__ = ["JacobianDispatcher", "dispatcher"]
 
 
 class _Emitter:
-    """Emits one mode of a function for the argument types of a call."""
+    """Emits one mode of a function for the argument types of a call. The source is read when it is first needed."""
 
-    def __init__(self, source: Source, mode: str, options: Any):
-        self.source = source
+    def __init__(self, function: Callable[..., Any], mode: str, options: Any):
+        self.function = function
         self.mode = mode
         self.options = options
-        self.names = parameter_names(source)
-        self.wrt, self.single = choose_inputs(source, options.wrt, options.of)
+        self.names = plain_and_parameters(function)[1]
+
+    @functools.cached_property
+    def source(self) -> Source:
+        from ..frontend.source import find_source
+
+        return find_source(self.function)
+
+    @functools.cached_property
+    def inputs(self) -> tuple[list[str], bool]:
+        from ..pipeline import choose_inputs
+
+        return choose_inputs(self.source, self.options.wrt, self.options.of)
+
+    @property
+    def wrt(self) -> list[str]:
+        return self.inputs[0]
+
+    @property
+    def single(self) -> bool:
+        return self.inputs[1]
 
     def __call__(self, specs: dict[str, Spec], checked: bool = True) -> Module:
+        from ..pipeline import build
+
         if self.mode == "jvp":
             specs = self._primals(specs)
         else:
@@ -51,6 +75,8 @@ class _Emitter:
         )
 
     def _primals(self, specs: dict[str, Spec]) -> dict[str, Spec]:
+        from ..frontend.parameters import TupleSpec
+
         primals = specs["primals"]
         if not isinstance(primals, TupleSpec) or len(primals.items) != len(self.names):
             raise ArgumentError(
@@ -68,6 +94,8 @@ class _Emitter:
 
 def _check_out(spec: Spec) -> None:
     """Derivatives are not rounded to integers."""
+    from ..frontend.parameters import ArraySpec
+
     if not isinstance(spec, ArraySpec) or spec.ndim != 2 or not spec.dtype.is_differentiable:
         raise ArgumentError(
             "into fills a matrix of floats, with a row an output and a column an input",
@@ -77,6 +105,8 @@ def _check_out(spec: Spec) -> None:
 
 def _check_input(name: str, spec: Spec, strict: bool) -> None:
     """Integers are promoted; truth values, strings and None cannot vary."""
+    from ..frontend.parameters import ConstantSpec, ScalarSpec
+
     if isinstance(spec, ConstantSpec) and (spec.value is None or isinstance(spec.value, (bool, str))):
         raise WrtError(f"{name} is {spec.value!r}, which cannot vary", hint="Leave it out: name the others in wrt=.")
     if isinstance(spec, ScalarSpec) and spec.type.kind in ("bool", "str"):
@@ -88,6 +118,8 @@ def _check_input(name: str, spec: Spec, strict: bool) -> None:
 
 def _varying(name: str, spec: Spec) -> Spec:
     """A default that the call leaves out varies as a value that it passes."""
+    from ..frontend.parameters import ConstantSpec
+
     return spec_of(numba.typeof(spec.value), name) if isinstance(spec, ConstantSpec) else spec
 
 
@@ -96,6 +128,7 @@ class JacobianDispatcher(GeneratedDispatcher):
 
     _function: Callable[..., Any]
     _settings: Any
+    _form: Any
 
     @functools.cached_property
     def _numba_type_(self) -> Any:
@@ -103,45 +136,53 @@ class JacobianDispatcher(GeneratedDispatcher):
 
         return JacobianType(self)
 
-    @functools.cached_property
+    @property
     def matrix(self) -> Any:
         """The m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order."""
-        return dispatcher(self._function, "matrix", self._settings)
+        return self._form.matrix
 
-    @functools.cached_property
+    @property
     def into(self) -> Any:
         """`into(out, *args)` fills `out`, of shape (m, n), with the matrix and allocates nothing."""
-        return dispatcher(self._function, "into", self._settings)
+        return self._form.into
 
     @property
     def source(self) -> str:
-        """The generated source: for the argument types of the first call, or assumed types before it."""
-        for module in self.modules.values():
-            return module.text
+        """The generated source: for the argument types of the first call, or assumed types before it.
+
+        It is emitted from the file as it is now: a kept text may show the line numbers and comments of another day.
+        """
+        for args, module in self.modules.items():
+            try:
+                specs = {name: spec_of(kind, name) for name, kind in zip(self._names, args)}
+                return self._emit(specs, self._checked).text
+            except SourceError:
+                return module.text
         text: str = self._settings.emit(self._function, "jacobian")
         return text
 
 
-def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
-    """The dispatcher of one mode."""
-    source = find_source(function)
-    emitter = _Emitter(source, mode, options)
-    base = "lambda_" if source.name == "<lambda>" else source.name
-    suffix = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(mode, f"_{mode}")
-    stub = _stub(source, base + suffix, mode, emitter.names)
+def dispatcher(function: Callable[..., Any], mode: str, options: Any, form: Any = None) -> Any:
+    """The dispatcher of one mode. With `form`, the light object that stands for it, what is wrong was told before."""
+    emitter = _Emitter(function, mode, options)
+    if form is None or not form.checked:
+        emitter.inputs  # noqa: B018  raises what is wrong with the source, wrt or of
+    plain = plain_and_parameters(function)[0]
+    stub = _stub(plain, form_name(plain, mode), mode, emitter.names)
     cls = JacobianDispatcher if mode == "jacobian" else GeneratedDispatcher
-    made = cls(stub, emitter, options.numba())
-    made._function, made._settings = function, options
+    key = functools.partial(base_key, function, options) if options.cache else None
+    made = cls(stub, emitter, options.numba(), key=key)
+    made._function, made._settings, made._form = function, options, form
     return made
 
 
-def _stub(source: Source, name: str, mode: str, names: Sequence[str]) -> FunctionType:
+def _stub(function: FunctionType, name: str, mode: str, names: Sequence[str]) -> FunctionType:
     if mode == "jvp":
         return make_stub(_jvp_signature, name, ["primals", "tangents"])
     out = "out"
     while out in names:
         out += "_"
-    return make_stub(source.function, name, list(names), (out,) if mode == "into" else ())
+    return make_stub(function, name, list(names), (out,) if mode == "into" else ())
 
 
 def _jvp_signature(primals: Any, tangents: Any) -> Any:

@@ -143,9 +143,7 @@ def discrete_parameters(source: Source, _seen: frozenset[Any] = frozenset()) -> 
     defaults = inspect.signature(source.function).parameters
     for param in parameters(source):
         name = param.name.value
-        if _annotation(source, param).strip("'\"") in ("int", "bool", "str", "np.int64", "numpy.int64", "Literal"):
-            found.add(name)
-        if _annotation(source, param).startswith("Literal["):
+        if _is_discrete(source, name, _annotation(source, param)):
             found.add(name)
         default = defaults[name].default if name in defaults else inspect.Parameter.empty
         if default is None or isinstance(default, (bool, str)):
@@ -153,6 +151,17 @@ def discrete_parameters(source: Source, _seen: frozenset[Any] = frozenset()) -> 
     visitor = _Discrete(source, names, found, _seen | {source.function.__code__})
     visitor.walk(source.node.body)
     return found
+
+
+def _is_discrete(source: Source, name: str, text: str) -> bool:
+    """Whether an annotation is that of integers, truth values or strings: by its value, under whatever name."""
+    if text.startswith("Literal[") or text.strip("'\"") in ("int", "bool", "str", "np.int64", "numpy.int64", "Literal"):
+        return True
+    try:
+        value = source.function.__annotations__.get(name)
+    except Exception:  # Python 3.14 evaluates annotations when they are asked for
+        return False
+    return isinstance(value, type) and value.__name__ in ("int", "bool", "str", "int64")
 
 
 class _Discrete(Walker):

@@ -1,0 +1,173 @@
+"""Numba's compile results as artefacts: a dispatcher's cache that loads from the store and writes to it.
+
+A result is loaded without emitting anything and without Numba's registries, which take longer to read than all else.
+Every failure is a miss.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import llvmlite.binding as llvm
+from numba.core import types
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
+from numba.core.serialize import dumps
+from numba.core.sigutils import normalize_signature
+
+from ..module import Module
+from .environment import environment
+from .key import Uncacheable, digest, fingerprint
+from .store import Artefact, default_store
+
+__all__ = ["Kept", "artefact_key"]
+
+
+def artefact_key(base: bytes, form: str, signature: str) -> str:
+    """The name of an artefact: of a function with its options, one of its forms, and argument types."""
+    return digest(environment(), base, form.encode(), signature.encode()).hex()
+
+
+def signature_text(kinds: tuple[Any, ...]) -> str:
+    """Numba types as text; a namedtuple stands for its class as well."""
+    return ", ".join(map(str, kinds)) + "".join(fingerprint(cls).hex() for kind in kinds for cls in _classes(kind))
+
+
+def _classes(kind: Any) -> list[type]:
+    found = [kind.instance_class] if isinstance(kind, types.BaseNamedTuple) else []
+    return found + [cls for item in getattr(kind, "types", ()) for cls in _classes(item)]
+
+
+class Kept(_Cache):  # type: ignore[misc]
+    """Loads overloads of `dispatcher` from the store and keeps new ones; `key` hashes the function and its options."""
+
+    def __init__(self, dispatcher: Any, key: Callable[[], bytes], form: str):
+        self._dispatcher = dispatcher
+        self._key = key
+        self._form = form
+        self._pending: dict[tuple[Any, ...], tuple[str, bytes, float]] = {}
+        self._enabled = True
+
+    @property
+    def cache_path(self) -> str:
+        return default_store().path
+
+    def enable(self) -> None:
+        self._enabled = True
+
+    def disable(self) -> None:
+        self._enabled = False
+
+    def flush(self) -> None:
+        self._pending.clear()
+
+    def place(self, args: tuple[Any, ...], module: Module) -> tuple[str, str] | None:
+        """Name and file of a module that is about to be compiled."""
+        pending = self._pending.get(args)
+        if pending is None:
+            return None
+        path = default_store().write_text(pending[0], module.text)
+        return (_module_name(pending[0]), path) if path else None
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        args = tuple(normalize_signature(sig)[0])
+        self._pending.pop(args, None)
+        if not self._enabled:
+            return None
+        try:
+            base = self._key()
+            key = artefact_key(base, self._form, signature_text(args))
+        except Uncacheable:
+            return None
+        found = default_store().read(key)
+        if found is not None:
+            try:
+                return self._rebuild(key, found, args, target_context)
+            except Exception:
+                sys.modules.pop(_module_name(key), None)
+        self._pending[args] = (key, base, time.perf_counter())
+        return None
+
+    def _rebuild(self, key: str, found: Artefact, args: tuple[Any, ...], context: Any) -> Any:
+        about = json.loads(found.sections["about"])
+        rtsys.initialize(context)
+        if not _resolvable(about["symbols"]):
+            context.refresh()  # registers the functions of Numba's own that linear algebra calls
+            if not _resolvable(about["symbols"]):
+                raise LookupError("symbols of another build of Numba")
+        name = _module_name(key)
+        if name not in sys.modules:
+            module = sys.modules[name] = ModuleType(name)
+            module.__file__ = default_store().write_text(key, found.text)
+        state = pickle.loads(found.sections["numba"])
+        if tuple(state[3].args) != args:
+            raise LookupError("types that only look the same")
+        result = CompileResult._rebuild(context, *state)
+        self._dispatcher.modules[args] = Module(found.text, about["entry"], tuple(about["parameters"]), {})
+        return result
+
+    def save_overload(self, sig: Any, result: Any) -> None:
+        args = tuple(result.signature.args)
+        pending = self._pending.pop(args, None)
+        module: Module | None = self._dispatcher.modules.get(args)
+        if pending is None or module is None or not _is_portable(result, module):
+            return
+        key, base, start = pending
+        about = {
+            "function": self._dispatcher.__name__,
+            "module": self._dispatcher.__module__,
+            "entry": module.entry,
+            "parameters": module.parameters,
+            "types": [str(kind) for kind in args],
+            "symbols": _external(result.library),
+            "seconds": round(time.perf_counter() - start, 3),
+            "version": _version(),
+        }
+        try:
+            sections = {"about": json.dumps(about).encode(), "numba": dumps(result._reduce())}
+            if self._key() != base:  # a global was changed meanwhile: what was compiled may be of either
+                return
+        except Exception:
+            return
+        default_store().write(key, Artefact(sections, module.text))
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return __version__
+
+
+def _module_name(key: str) -> str:
+    return f"_srcdiff_{key}"
+
+
+def _is_portable(result: Any, module: Module) -> bool:
+    """Whether another process can take this result: it holds no address of this one, and finds the user's classes."""
+    if result.library.has_dynamic_globals or result.lifted:
+        return False
+    for value in module.objects.values():
+        found: Any = sys.modules.get(value.__module__) if value.__module__ != "__main__" else None
+        for part in value.__qualname__.split("."):
+            found = getattr(found, part, None)
+        if found is not value:
+            return False
+    return True
+
+
+def _external(library: Any) -> list[str]:
+    """Names that the machine code takes from elsewhere."""
+    module = library._final_module
+    declared = [item.name for item in (*module.functions, *module.global_variables) if item.is_declaration]
+    return sorted(name for name in declared if not name.startswith("llvm."))
+
+
+def _resolvable(names: list[str]) -> bool:
+    return all(llvm.address_of_symbol(name) for name in names)
