@@ -23,21 +23,22 @@ from numba.core.serialize import dumps
 from numba.core.sigutils import normalize_signature
 
 from ..module import Module
-from .environment import environment
-from .key import Uncacheable, digest, fingerprint
+from .environment import artefact_key
+from .key import Uncacheable, fingerprint
+from .native import native
 from .store import Artefact, default_store
 
-__all__ = ["Kept", "artefact_key"]
-
-
-def artefact_key(base: bytes, form: str, signature: str) -> str:
-    """The name of an artefact: of a function with its options, one of its forms, and argument types."""
-    return digest(environment(), base, form.encode(), signature.encode()).hex()
+__all__ = ["Kept", "signature_of"]
 
 
 def signature_text(kinds: tuple[Any, ...]) -> str:
     """Numba types as text; a namedtuple stands for its class as well."""
     return ", ".join(map(str, kinds)) + "".join(fingerprint(cls).hex() for kind in kinds for cls in _classes(kind))
+
+
+def signature_of(artefact: Artefact) -> tuple[Any, ...]:
+    """The argument types that an artefact was compiled for."""
+    return tuple(pickle.loads(artefact.sections["signature"]))
 
 
 def _classes(kind: Any) -> list[type]:
@@ -46,10 +47,14 @@ def _classes(kind: Any) -> list[type]:
 
 
 class Kept(_Cache):  # type: ignore[misc]
-    """Loads overloads of `dispatcher` from the store and keeps new ones; `key` hashes the function and its options."""
+    """Loads overloads of `dispatcher` from the store and keeps new ones; `key` hashes the function and its options.
 
-    def __init__(self, dispatcher: Any, key: Callable[[], bytes], form: str):
+    `mode` is that of a form which Python calls, and may be linked without Numba.
+    """
+
+    def __init__(self, dispatcher: Any, key: Callable[[], bytes], form: str, mode: str | None):
         self._dispatcher = dispatcher
+        self._mode = mode
         self._key = key
         self._form = form
         self._pending: dict[tuple[Any, ...], tuple[str, bytes, float]] = {}
@@ -132,6 +137,10 @@ class Kept(_Cache):  # type: ignore[misc]
         }
         try:
             sections = {"about": json.dumps(about).encode(), "numba": dumps(result._reduce())}
+            sections["signature"] = dumps(args)
+            if self._mode is not None:
+                objects = native(result, module, fills_first=self._mode == "into")
+                sections |= {"native": objects} if objects is not None else {}
             if self._key() != base:  # a global was changed meanwhile: what was compiled may be of either
                 return
         except Exception:

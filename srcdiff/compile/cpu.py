@@ -24,11 +24,12 @@ from numba.core.registry import CPUDispatcher
 
 from ..errors import ArgumentError, UnsupportedType
 from ..module import Module
-from .artefacts import Kept
+from .artefacts import Kept, signature_of
 from .progress import progress
 
 if TYPE_CHECKING:
     from ..frontend.parameters import Spec
+    from .store import Artefact
 
 __all__ = ["GeneratedDispatcher", "load", "make_stub", "spec_of"]
 
@@ -103,6 +104,7 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         *,
         checked: bool = True,
         key: Callable[[], bytes] | None = None,
+        mode: str | None = None,
     ):
         super().__init__(stub, targetoptions={"nopython": True, **options})
         old = self._compiler
@@ -115,7 +117,7 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         self._checked = checked
         self._key = key
         if key is not None:
-            self._cache = Kept(self, key, f"{stub.__name__}{'' if checked else ', unchecked'}")
+            self._cache = Kept(self, key, f"{stub.__name__}{'' if checked else ', unchecked'}", mode)
         self._names = list(inspect.signature(stub).parameters)
         self.modules: dict[tuple[Any, ...], Module] = {}
         """The emitted modules by argument types."""
@@ -142,6 +144,10 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
 
     def get_overload(self, sig: Any) -> Any:
         return self._inner.get_overload(sig) if self._unchecked() else super().get_overload(sig)
+
+    def adopt(self, artefact: Artefact) -> None:
+        """Take on the argument types of an artefact that runs without this dispatcher."""
+        self.compile(signature_of(artefact))
 
     def compile(self, sig: Any) -> Any:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .key import Uncacheable, digest
 
-__all__ = ["environment"]
+__all__ = ["artefact_key", "environment"]
 
 
 def environment() -> bytes:
@@ -19,6 +19,11 @@ def environment() -> bytes:
     Uncacheable if Numba is set not to compile at all, or to print or check what only its own compiler runs do.
     """
     return digest(_fixed(), *_settings())
+
+
+def artefact_key(base: bytes, form: str, signature: str) -> str:
+    """The name of an artefact: of a function with its options, one of its forms, and argument types."""
+    return digest(environment(), base, form.encode(), signature.encode()).hex()
 
 
 @functools.cache

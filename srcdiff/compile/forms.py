@@ -171,7 +171,7 @@ def dispatcher(function: Callable[..., Any], mode: str, options: Any, form: Any 
     stub = _stub(plain, form_name(plain, mode), mode, emitter.names)
     cls = JacobianDispatcher if mode == "jacobian" else GeneratedDispatcher
     key = functools.partial(base_key, function, options) if options.cache else None
-    made = cls(stub, emitter, options.numba(), key=key)
+    made = cls(stub, emitter, options.numba(), key=key, mode=mode)
     made._function, made._settings, made._form = function, options, form
     return made
 

@@ -15,7 +15,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .key import digest
 
@@ -30,8 +30,7 @@ _ABANDONED = 3600.0
 _CHECK_EVERY = 64
 
 
-@dataclass(frozen=True)
-class Artefact:
+class Artefact(NamedTuple):
     """What one file holds: named blobs, and the emitted text with the path at which it lies."""
 
     sections: dict[str, bytes]
@@ -39,8 +38,7 @@ class Artefact:
     path: str = ""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """An artefact as the directory shows it."""
 
     key: str

@@ -11,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
 from ..frontend.unwrap import bind, unwrap
-from .environment import environment
+from .environment import artefact_key, environment
 from .key import Uncacheable, digest, fingerprint
 from .store import Artefact, default_store
 
@@ -50,6 +51,61 @@ def base_key(function: Callable[..., Any], options: Any) -> bytes:
     return fingerprint(function, effective)
 
 
+PATIENCE = 1000
+"""Calls that linked code does not take before all calls go to the dispatcher."""
+
+
+def describe(value: Any) -> str | None:
+    """A value's type as Numba writes it, for those types that linked code takes.
+
+    >>> describe((1.0, (2, True)))
+    'Tuple(float64, Tuple(int64, bool))'
+    """
+    kind = type(value)
+    if kind is float:
+        return "float64"
+    if kind is int:
+        return "int64" if -(1 << 63) <= value < 1 << 63 else None
+    if kind is bool:
+        return "bool"
+    if kind is complex:
+        return "complex128"
+    if kind is tuple:
+        parts = [describe(item) for item in value]
+        if None in parts:
+            return None
+        same = len(set(parts)) == 1
+        return f"UniTuple({parts[0]} x {len(parts)})" if same else f"Tuple({', '.join(parts)})"  # type: ignore[arg-type]
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return None
+    if kind is numpy.float64:
+        return "float64"
+    if kind is not numpy.ndarray or not value.ndim:
+        return None
+    flags = value.flags
+    if not (flags.aligned and flags.writeable and value.dtype.isnative):
+        return None
+    layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
+    return f"array({value.dtype.name}, {value.ndim}d, {layout})" if value.dtype.kind in "fic" else None
+
+
+def _call_parameters(plain: FunctionType, names: list[str], mode: str) -> tuple[tuple[str, ...] | None, dict[str, Any]]:
+    """Names of a call's arguments in order, and what they are when left out; no names if it takes any number."""
+    if mode == "jvp":
+        return ("primals", "tangents"), {}
+    code = plain.__code__
+    if code.co_flags & inspect.CO_VARARGS:
+        return None, {}
+    given = plain.__defaults__ or ()
+    defaults = dict(zip(code.co_varnames[code.co_argcount - len(given) : code.co_argcount], given))
+    defaults |= plain.__kwdefaults__ or {}
+    out = "out"
+    while out in names:
+        out += "_"
+    return (out, *names) if mode == "into" else tuple(names), defaults
+
+
 class Form:
     """One form of a function. `origin` is the object and the attribute that it is, `face` an object that calls it."""
 
@@ -65,6 +121,10 @@ class Form:
         self._options = options
         self._origin = origin
         self._face = face
+        self._links: dict[str, Any] = {}
+        self._kept: list[Artefact] = []
+        self._dispatched = 0
+        self._names, self._defaults = _call_parameters(plain, self._parameters, mode)
         self.checked = self._known()
         if not self.checked:
             self._dispatcher  # noqa: B018  raises what is wrong with the source or the options
@@ -86,15 +146,76 @@ class Form:
         from .forms import dispatcher
 
         made = dispatcher(self._function, self._mode, self._options, self)
+        for artefact in self._kept:  # what was linked before, so that both tiers know the same signatures
+            made.adopt(artefact)
         if self._options.cache and not self.checked:
             with contextlib.suppress(Uncacheable):
                 default_store().write(self._note_key(), Artefact({"checked": b""}))
         return made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        positional, signature = self._describe(args, kwargs) if self.checked else (args, None)
+        linked = self._link(signature) if signature is not None else None
+        if linked is None:
+            return self._dispatch(args, kwargs)
+        self._become(linked)
+        return linked(*positional)
+
+    def _beyond(self, tried: str, *args: Any, **kwargs: Any) -> Any:
+        """A call that the code linked for the types `tried` does not take, or fails on."""
+        positional, signature = self._describe(args, kwargs)
+        if signature is not None and (kwargs or signature != tried):
+            linked = self._link(signature)
+            if linked is not None:
+                return linked(*positional)
+        return self._dispatch(args, kwargs)
+
+    def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = self._dispatcher(*args, **kwargs)
-        self._become(self._dispatcher)
+        self._dispatched += 1
+        if self._dispatched == 1 and not self._links and self._options.cache:
+            signature = self._describe(args, kwargs)[1]
+            linked = self._link(signature) if signature is not None else None
+            self._become(linked or self._dispatcher)  # linked code takes half the time of a dispatcher's call
+        elif not self._links or self._dispatched > PATIENCE:
+            self._become(self._dispatcher)
         return result
+
+    def _link(self, signature: str) -> Any:
+        """The linked code for argument types, if the store has it; looked for once."""
+        if signature not in self._links:
+            try:
+                key = artefact_key(base_key(self._function, self._options), self.__name__, signature)
+                found = default_store().read(key)
+            except Uncacheable:
+                found = None
+            if found is None or "native" not in found.sections:
+                return None
+            from .link import link
+
+            fallback = functools.partial(self._beyond, signature)
+            linked = link(key, found.sections["native"], self.__name__, fallback)
+            if linked is None:
+                return None
+            self._links[signature] = linked
+            self._kept.append(found)
+        return self._links[signature]
+
+    def _describe(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], str | None]:
+        """Arguments in order, and their types as Numba writes them; None for types that only a dispatcher takes."""
+        names = self._names
+        if names is None or len(args) > len(names):
+            return args, None
+        rest = names[len(args) :]
+        named = 0
+        while rest and rest[0] in kwargs:
+            args, rest, named = (*args, kwargs[rest[0]]), rest[1:], named + 1
+        if named != len(kwargs):
+            return args, None
+        parts = [describe(arg) for arg in args]
+        for name in rest:
+            parts.append(f"omitted(default={self._defaults[name]!r})" if name in self._defaults else None)
+        return args, None if None in parts else ", ".join(parts)  # type: ignore[arg-type]
 
     def _become(self, target: Any) -> None:
         """Let `target` be the `__call__` of this object and of its face."""
@@ -111,17 +232,7 @@ class Form:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        if self._mode == "jvp":
-            names, given = ["primals", "tangents"], {}
-        else:
-            given = dict(inspect.signature(plain_and_parameters(self._function)[0]).parameters)
-            names = self._parameters
-        plain = [given.get(n) or inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
-        out = "out"
-        while out in names:
-            out += "_"
-        first = [inspect.Parameter(out, inspect.Parameter.POSITIONAL_OR_KEYWORD)] if self._mode == "into" else []
-        return inspect.Signature([p.replace(annotation=inspect.Parameter.empty) for p in first + plain])
+        return inspect.signature(self._dispatcher.py_func)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
