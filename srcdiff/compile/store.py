@@ -84,8 +84,8 @@ class Store:
 
     # Reading
 
-    def read(self, key: str) -> Artefact | None:
-        """The artefact of a key, if it is there and whole."""
+    def read(self, key: str, *, touch: bool = True) -> Artefact | None:
+        """The artefact of a key, if it is there and whole; `touch` notes that it was used."""
         path = self._file(key)
         if not self.path or not self._usable():
             return None
@@ -103,7 +103,7 @@ class Store:
             self.warn(f"{path} is damaged; it is compiled again")
             self._remove(path)
             return None
-        if time.time() - status.st_mtime > 3600:
+        if touch and time.time() - status.st_mtime > 3600:
             with contextlib.suppress(OSError):
                 os.utime(path)
         text = found.pop("text", b"").decode("utf-8", "surrogatepass")
