@@ -43,11 +43,8 @@ def digest(*parts: bytes) -> bytes:
     >>> digest(b"ab", b"c") == digest(b"a", b"bc")
     False
     """
-    found = blake2b(digest_size=20)
-    for part in parts:
-        found.update(b"%d:" % len(part))
-        found.update(part)
-    return found.digest()
+    lengths = ",".join([str(len(part)) for part in parts])
+    return blake2b(b"".join((lengths.encode(), b":", *parts)), digest_size=20).digest()
 
 
 def fingerprint(function: object, *more: object) -> bytes:
