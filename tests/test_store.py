@@ -261,6 +261,19 @@ def test_refusals_stay_refusals(place):
     assert not artefacts(place)
 
 
+def test_assertions_that_bytecode_does_not_tell(place):
+    path = place.parent / "asserting.py"
+    program = "import asserting\nfrom srcdiff import jacobian\ntry:\n    print(jacobian(asserting.f)(2.0))\n"
+    program += "except AssertionError as error:\n    print('refused')\n"
+    environment = {"PYTHONPATH": f"{ROOT}{os.pathsep}{place.parent}", "PYTHONDONTWRITEBYTECODE": "1"}
+    path.write_text("def f(x):\n    assert x > 1.0\n    return x * x\n")
+    assert fresh(program, "-O", environment=environment) == "4.0\n"
+    assert not artefacts(place)
+    assert fresh(program, environment=environment) == "4.0\n"
+    path.write_text("def f(x):\n    assert x > 3.0\n    return x * x\n")
+    assert fresh(program, environment=environment) == "refused\n"
+
+
 # Faults of files
 
 

@@ -125,17 +125,17 @@ class Kept(_Cache):  # type: ignore[misc]
         if pending is None or module is None or not _is_portable(result, module):
             return
         key, base, start = pending
-        about = {
-            "function": self._dispatcher.__name__,
-            "module": self._dispatcher.__module__,
-            "entry": module.entry,
-            "parameters": module.parameters,
-            "types": [str(kind) for kind in args],
-            "symbols": _external(result.library),
-            "seconds": round(time.perf_counter() - start, 3),
-            "version": _version(),
-        }
         try:
+            about = {
+                "function": self._dispatcher.__name__,
+                "module": self._dispatcher.__module__,
+                "entry": module.entry,
+                "parameters": module.parameters,
+                "types": [str(kind) for kind in args],
+                "symbols": _external(result.library),
+                "seconds": round(time.perf_counter() - start, 3),
+                "version": _version(),
+            }
             sections = {"about": json.dumps(about).encode(), "numba": dumps(result._reduce())}
             sections["signature"] = dumps(args)
             if self._mode is not None:

@@ -108,9 +108,7 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
     ):
         super().__init__(stub, targetoptions={"nopython": True, **options})
         old = self._compiler
-        self._compiler = _GeneratingCompiler(
-            stub, old.targetdescr, old.targetoptions, old.locals, old.pipeline_class
-        )
+        self._compiler = _GeneratingCompiler(stub, old.targetdescr, old.targetoptions, old.locals, old.pipeline_class)
         self._compiler.generate = self._generate
         self._emit = emit
         self._options = dict(options)
@@ -215,4 +213,3 @@ def make_stub(
     stub: FunctionType = space[name]
     stub.__doc__ = function.__doc__
     return stub
-

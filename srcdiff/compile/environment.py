@@ -18,7 +18,11 @@ def environment() -> bytes:
 
     Uncacheable if Numba is set not to compile at all, or to print or check what only its own compiler runs do.
     """
-    return digest(_fixed(), *_settings())
+    try:
+        fixed = _fixed()
+    except Exception as error:
+        raise Uncacheable(f"{type(error).__name__}: {error}") from error
+    return digest(fixed, *_settings())
 
 
 def artefact_key(base: bytes, form: str, signature: str) -> str:
@@ -31,7 +35,7 @@ def _fixed() -> bytes:
     import llvmlite.binding as llvm
 
     features = llvm.get_host_cpu_features().flatten() if hasattr(llvm, "get_host_cpu_features") else ""
-    build = (sys.version, sys.implementation.cache_tag, getattr(sys, "abiflags", ""), sys.maxsize, sys.flags.optimize)
+    build = (sys.version, sys.implementation.cache_tag, getattr(sys, "abiflags", ""), sys.maxsize)
     machine = (sys.platform, llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
     versions = [_version(package) for package in ("numba", "llvmlite", "numpy")]
     return digest(repr(build).encode(), repr(machine).encode(), *versions, _own_code())
@@ -84,6 +88,8 @@ _CHANGEABLE = {
 
 def _settings() -> list[bytes]:
     """Settings of Numba: those in the process's environment, a configuration file, and those changed by the program."""
+    if sys.flags.optimize:
+        raise Uncacheable("python -O, where a function's bytecode does not tell its assertions")
     found = []
     for name, value in sorted(os.environ.items()):
         if name.startswith("NUMBA_") and not any(word in name for word in _HARMLESS):

@@ -188,4 +188,3 @@ def _stub(function: FunctionType, name: str, mode: str, names: Sequence[str]) ->
 def _jvp_signature(primals: Any, tangents: Any) -> Any:
     """Value and directional derivative."""
     raise NotImplementedError
-

@@ -55,8 +55,10 @@ def fingerprint(function: object, *more: object) -> bytes:
         try:
             for value in (function, *more):
                 walk.visit(value)
-        except RecursionError:
-            raise Uncacheable("values nested too deeply") from None
+        except Uncacheable:
+            raise
+        except Exception as error:  # of an object that cannot be looked at, or values nested too deeply
+            raise Uncacheable(f"{type(error).__name__}: {error}") from error
         if not walk.looked or walk.names == names:
             return digest(*walk.parts)
         names = walk.names
@@ -236,6 +238,8 @@ class _Walk:
             else:
                 self.visit(contents)
         self.globals(function)
+        if "__signature__" in function.__dict__:
+            raise Uncacheable(f"{function.__name__}, whose signature is not that of its code")
         if function.__dict__:
             self.attributes(function.__dict__)
 

@@ -31,20 +31,18 @@ class _Method(ctypes.Structure):
 
 
 def link(key: str, data: bytes, name: str, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The function in `data`, as a builtin function of Python; None where it cannot be had.
+    """The function in `data`, as a builtin function of Python; None where objects are not laid out as it assumes.
 
-    `fallback` is called with the arguments that the code does not take, or that it fails on.
+    `fallback` is called with the arguments that the code does not take, or that it fails on. Raises RuntimeError or
+    AttributeError where a symbol is missing.
     """
     found = unpack(data)
     if found is None or not _layout_is_known():
         return None
     names, unused = marshal.loads(found["head"])
-    try:
-        addresses = [_address(what) for what in names]
-        with _lock:
-            tracker = _load(key, (found["kernel"], found["entry"]), unused)
-    except (AttributeError, RuntimeError, LookupError, OSError):
-        return None
+    addresses = [_address(what) for what in names]
+    with _lock:
+        tracker = _load(key, (found["kernel"], found["entry"]), unused)
     table = (ctypes.c_size_t * len(names))(*addresses)
     ctypes.memmove(tracker["srcdiff_table"], table, ctypes.sizeof(table))
     method = _Method(name.encode(), tracker["srcdiff_entry"], _FASTCALL_WITH_KEYWORDS, None)

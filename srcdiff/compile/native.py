@@ -101,7 +101,7 @@ def _restartable(module: Module, arrays: set[str]) -> bool:
         return False
 
     def fails(node: ast.AST) -> bool:
-        kinds = (ast.Raise, ast.For, ast.While, ast.If, ast.Call)
+        kinds = (ast.Raise, ast.Assert, ast.For, ast.While, ast.If, ast.Call)
         unpacks = (isinstance(part, ast.Tuple) and isinstance(part.ctx, ast.Store) for part in ast.walk(node))
         return any(isinstance(part, kinds) for part in ast.walk(node)) or any(unpacks)
 

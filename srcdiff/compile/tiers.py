@@ -52,7 +52,8 @@ def base_key(function: Callable[..., Any], options: Any) -> bytes:
 
 
 PATIENCE = 1000
-"""Calls that linked code does not take before all calls go to the dispatcher."""
+"""Calls that linked code does not take before all go to the dispatcher; a hundred times as many before Numba is
+imported for them, which takes as long as a hundred thousand calls."""
 
 
 def describe(value: Any) -> str | None:
@@ -123,7 +124,7 @@ class Form:
         self._face = face
         self._links: dict[str, Any] = {}
         self._kept: list[Artefact] = []
-        self._dispatched = 0
+        self._passed_on = 0
         self._names, self._defaults = _call_parameters(plain, self._parameters, mode)
         self.checked = self._known()
         if not self.checked:
@@ -156,45 +157,46 @@ class Form:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         positional, signature = self._describe(args, kwargs) if self.checked else (args, None)
         linked = self._link(signature) if signature is not None else None
-        if linked is None:
-            return self._dispatch(args, kwargs)
-        self._become(linked)
-        return linked(*positional)
+        if linked is not None:
+            self._become(linked)
+            return linked(*positional)
+        result = self._dispatcher(*args, **kwargs)
+        self._become(self._dispatcher)
+        if self._options.cache:  # linked code takes half the time of a dispatcher's call
+            signature = self._describe(args, kwargs)[1]
+            linked = self._link(signature) if signature is not None else None
+            if linked is not None:
+                self._become(linked)
+        return result
 
     def _beyond(self, tried: str, *args: Any, **kwargs: Any) -> Any:
         """A call that the code linked for the types `tried` does not take, or fails on."""
-        positional, signature = self._describe(args, kwargs)
-        if signature is not None and (kwargs or signature != tried):
-            linked = self._link(signature)
-            if linked is not None:
-                return linked(*positional)
-        return self._dispatch(args, kwargs)
-
-    def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        result = self._dispatcher(*args, **kwargs)
-        self._dispatched += 1
-        if self._dispatched == 1 and not self._links and self._options.cache:
-            signature = self._describe(args, kwargs)[1]
-            linked = self._link(signature) if signature is not None else None
-            self._become(linked or self._dispatcher)  # linked code takes half the time of a dispatcher's call
-        elif not self._links or self._dispatched > PATIENCE:
+        self._passed_on += 1
+        dispatching = "_dispatcher" in self.__dict__
+        if self._passed_on > (PATIENCE if dispatching else 100 * PATIENCE):
             self._become(self._dispatcher)
-        return result
+        elif not dispatching:
+            positional, signature = self._describe(args, kwargs)
+            if signature is not None and (kwargs or signature != tried):
+                linked = self._link(signature)
+                if linked is not None:
+                    return linked(*positional)
+        return self._dispatcher(*args, **kwargs)
 
     def _link(self, signature: str) -> Any:
-        """The linked code for argument types, if the store has it; looked for once."""
+        """The linked code for argument types, if the store has it and this process can run it."""
         if signature not in self._links:
             try:
                 key = artefact_key(base_key(self._function, self._options), self.__name__, signature)
                 found = default_store().read(key)
-            except Uncacheable:
-                found = None
-            if found is None or "native" not in found.sections:
-                return None
-            from .link import link
+                if found is None or "native" not in found.sections:
+                    return None
+                from .link import link
 
-            fallback = functools.partial(self._beyond, signature)
-            linked = link(key, found.sections["native"], self.__name__, fallback)
+                fallback = functools.partial(self._beyond, signature)
+                linked = link(key, found.sections["native"], self.__name__, fallback)
+            except Exception:  # whatever it is, a dispatcher can do without
+                return None
             if linked is None:
                 return None
             self._links[signature] = linked
