@@ -1,11 +1,13 @@
 """Starts of whole processes: `python -m benchmarks.start [--runs N]`.
 
-Each process is started anew, in turn with the others; the least and the median of the wall time are printed. A warm
-start finds its artefacts in the store; the stock Numba process loads the same emitted text through `njit(cache=True)`.
+Each process is started anew, in turn with the others. The least and the median of the time by the clock are printed,
+and the least of the processor's, which suffers less from other work on the machine. A warm start finds its artefacts in
+the store; the stock Numba process loads the same emitted text through `njit(cache=True)`.
 """
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -75,18 +77,21 @@ class Place:
             "SRCDIFF_CACHE_DIR": os.path.join(self.path, "cache"),
             "NUMBA_CACHE_DIR": os.path.join(self.path, "numba"),
         }
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling Python's own text is not what is measured
 
     def write(self, name, text):
         with open(os.path.join(self.path, name), "w") as file:
             file.write(text)
 
     def run(self, code):
-        """Milliseconds of a process, and what it prints."""
-        begin = time.perf_counter()
+        """Milliseconds of a process by the clock, those of the processor, and what it prints."""
+        begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             [sys.executable, "-c", code], env=self.environment, stdout=subprocess.PIPE, text=True, check=True
         )
-        return (time.perf_counter() - begin) * 1e3, done.stdout
+        clock, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+        processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return clock * 1e3, processor * 1e3, done.stdout
 
 
 def processes(place):
@@ -134,16 +139,17 @@ def main():
         times = {name: [] for name in programs}
         for _ in range(given.runs):
             for name, code in programs.items():
-                times[name].append(place.run(code)[0])
-        print("| process | least ms | median ms | cold ms |\n|---|---|---|---|")
+                times[name].append(place.run(code)[:2])
+        print("| process | least ms | median ms | processor, least ms | cold ms |\n|---|---|---|---|---|")
         for name, taken in times.items():
+            clock, processor = zip(*taken)
             first = f"{cold[name]:.0f}" if name in cold else "-"
-            print(f"| {name} | {min(taken):.0f} | {statistics.median(taken):.0f} | {first} |")
+            print(f"| {name} | {min(clock):.0f} | {statistics.median(clock):.0f} | {min(processor):.0f} | {first} |")
         head = "import numpy as np\nfrom srcdiff import jacobian_compiled\n"
         place.write("many.py", head + "".join(FUNCTION.format(i=i) for i in range(given.functions)))
         code = MANY.format(called=given.called)
         place.run(code)
-        results = [list(map(float, place.run(code)[1].split())) for _ in range(5)]
+        results = [list(map(float, place.run(code)[2].split())) for _ in range(5)]
         imported, memory, first, further = (min(values) for values in zip(*results))
         print(f"\n{given.functions} decorated functions: import {imported:.0f} ms, {memory:.0f} MiB;", end=" ")
         print(f"first Jacobian {first:.0f} ms, each further one {further:.1f} ms (warm)")
