@@ -142,8 +142,13 @@ class Form:
     def _note_key(self) -> str:
         return digest(environment(), base_key(self._function, self._options), b"checked").hex()
 
-    @functools.cached_property
+    @property
     def _dispatcher(self) -> Any:
+        # No functools.cached_property: it takes a lock in Python 3.11, and a thread that holds Numba's may wait for it.
+        made = self.__dict__.get("_numba")
+        return self.__dict__.setdefault("_numba", self._make()) if made is None else made
+
+    def _make(self) -> Any:
         from .forms import dispatcher
 
         made = dispatcher(self._function, self._mode, self._options, self)
@@ -172,7 +177,7 @@ class Form:
     def _beyond(self, tried: str, *args: Any, **kwargs: Any) -> Any:
         """A call that the code linked for the types `tried` does not take, or fails on."""
         self._passed_on += 1
-        dispatching = "_dispatcher" in self.__dict__
+        dispatching = "_numba" in self.__dict__
         if self._passed_on > (PATIENCE if dispatching else 100 * PATIENCE):
             self._become(self._dispatcher)
         elif not dispatching:
