@@ -186,6 +186,26 @@ def test_cache_false(place, emitted):
     assert not place.exists()
 
 
+class Negative(ValueError):
+    pass
+
+
+def root(x):
+    if x < 0.0:
+        raise Negative("below zero")
+    return math.sqrt(x)
+
+
+def test_exceptions_of_the_user_keep_their_class(place, emitted):
+    for _ in range(2):
+        f = jacobian_compiled(root)
+        for form in (f.jacobian, f.jacobian._dispatcher):
+            with pytest.raises(Negative, match="below zero"):
+                form(-1.0)
+        assert f.jacobian(4.0) == 0.25
+    assert emitted == ["jacobian"]
+
+
 # Nothing stale
 
 
@@ -330,7 +350,7 @@ def test_an_artefact_that_cannot_be_unpickled(place, emitted):
     (file,) = artefacts(place)
     store = default_store()
     found = store.read(file.stem)
-    store.write(file.stem, Artefact({"about": found.sections["about"], "numba": b"nonsense"}, found.text))
+    store.write(file.stem, Artefact({**found.sections, "numba": b"nonsense", "native": b""}, found.text))
     assert jacobian(area)(3.0) == 12.0
     assert len(emitted) == 2
 
@@ -341,7 +361,7 @@ def test_symbols_of_another_build(place, emitted):
     store = default_store()
     found = store.read(file.stem)
     about = found.sections["about"].replace(b'"symbols": [', b'"symbols": ["no_such_symbol", ')
-    store.write(file.stem, Artefact({"about": about, "numba": found.sections["numba"]}, found.text))
+    store.write(file.stem, Artefact({**found.sections, "about": about, "native": b""}, found.text))
     assert jacobian(area)(3.0) == 12.0
     assert len(emitted) == 2
 

@@ -11,6 +11,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -115,7 +116,7 @@ class Kept(_Cache):  # type: ignore[misc]
         if tuple(state[3].args) != args:
             raise LookupError("types that only look the same")
         result = CompileResult._rebuild(context, *state)
-        self._dispatcher.modules[args] = Module(found.text, about["entry"], tuple(about["parameters"]), {})
+        self._dispatcher.modules[args] = replace(pickle.loads(found.sections["module"]), text=found.text)
         return result
 
     def save_overload(self, sig: Any, result: Any) -> None:
@@ -129,15 +130,13 @@ class Kept(_Cache):  # type: ignore[misc]
             about = {
                 "function": self._dispatcher.__name__,
                 "module": self._dispatcher.__module__,
-                "entry": module.entry,
-                "parameters": module.parameters,
                 "types": [str(kind) for kind in args],
                 "symbols": _external(result.library),
                 "seconds": round(time.perf_counter() - start, 3),
                 "version": _version(),
             }
             sections = {"about": json.dumps(about).encode(), "numba": dumps(result._reduce())}
-            sections["signature"] = dumps(args)
+            sections |= {"module": dumps(replace(module, text="")), "signature": dumps(args)}
             if self._mode is not None:
                 objects = native(result, module, fills_first=self._mode == "into")
                 sections |= {"native": objects} if objects is not None else {}
