@@ -92,6 +92,11 @@ class Differentiable:
             found = getattr(found, part, None)
         if found is self:
             return self.__qualname__
+        from .places import Origin, find, place_of
+
+        place = place_of(Origin(self.__srcdiff_function__, self._options, "object"), everywhere=False)
+        if place is not None:
+            return find, (place, "object")
         return _differentiable, (self.__srcdiff_function__, self._options)
 
     def __repr__(self) -> str:

@@ -21,10 +21,13 @@ from numba.core.dispatcher import _FunctionCompiler
 from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
 
-from ..errors import ArgumentError, UnsupportedType
+from ..errors import ArgumentError, SrcdiffError, UnsupportedType
 from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
 from ..ir.types import BOOL, INT64, STRING, ScalarType
 from ..pipeline import Module
+from ..places import Origin, reduce_form
+from .emitted import digest, module_name
+from .guard import Guard
 
 __all__ = ["GeneratedDispatcher", "load", "make_stub", "spec_of"]
 
@@ -92,33 +95,60 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         self,
         stub: FunctionType,
         emit: Callable[[dict[str, Spec], bool], Module],
-        options: Mapping[str, Any],
+        origin: Origin,
         *,
         checked: bool = True,
     ):
-        super().__init__(stub, targetoptions={"nopython": True, **options})
+        self.origin = origin
+        self.modules: dict[tuple[Any, ...], Module] = {}
+        """The emitted modules by argument types."""
+        self._emit = emit
+        self._options: dict[str, Any] = dict(origin.options.numba())
+        self._checked = checked
+        self._names = list(inspect.signature(stub).parameters)
+        super().__init__(stub, targetoptions={"nopython": True, **self._options})
         old = self._compiler
         self._compiler = _GeneratingCompiler(
             stub, old.targetdescr, old.targetoptions, old.locals, old.pipeline_class
         )
         self._compiler.generate = self._generate
-        self._emit = emit
-        self._options = dict(options)
-        self._checked = checked
-        self._names = list(inspect.signature(stub).parameters)
-        self.modules: dict[tuple[Any, ...], Module] = {}
-        """The emitted modules by argument types."""
+
+    @functools.cached_property
+    def _numba_type_(self) -> Any:
+        from .nopython import FormType
+
+        return FormType(self)
+
+    def __reduce__(self) -> Any:
+        return reduce_form(self.origin)
+
+    def _module(self, args: tuple[Any, ...], checked: bool) -> Module:
+        return self._emit({name: spec_of(kind, name) for name, kind in zip(self._names, args)}, checked)
 
     def _generate(self, args: tuple[Any, ...]) -> FunctionType:
-        specs = {name: spec_of(kind, name) for name, kind in zip(self._names, args)}
-        module = self._emit(specs, self._checked)
+        module = self._module(args, self._checked)
         self.modules[args] = module
         return load(module, self._options)
+
+    def _digest(self, module: Module) -> str:
+        """Everything that a compiled caller depends on: the module, and the defaults that calls leave out."""
+        return digest(module, self._options, str(inspect.signature(self.py_func)))
+
+    def fingerprint(self, args: tuple[Any, ...], checked: bool) -> str:
+        """What a `Guard` of code for these types compares: of the function as it is now."""
+        return self._digest(self._module(args, checked))
+
+    def add_overload(self, cres: Any) -> None:
+        args = tuple(cres.signature.args)
+        if args in self.modules:
+            guard = Guard(self.origin, args, self._checked, self._digest(self.modules[args]))
+            cres.environment.consts.append(guard)
+        super().add_overload(cres)
 
     @functools.cached_property
     def _inner(self) -> GeneratedDispatcher:
         """What compiled callers call."""
-        return GeneratedDispatcher(self.py_func, self._emit, self._options, checked=False)
+        return GeneratedDispatcher(self.py_func, self._emit, self.origin, checked=False)
 
     def _unchecked(self) -> bool:
         return self._checked and not numba.config.BOUNDSCHECK and not self._options.get("boundscheck")
@@ -126,7 +156,12 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
     def get_call_template(self, args: Any, kws: Any) -> Any:
         if self._unchecked():
             return self._inner.get_call_template(args, kws)
-        return super().get_call_template(args, kws)
+        try:
+            return super().get_call_template(args, kws)
+        except SrcdiffError as error:
+            given = ", ".join([*map(str, args), *(f"{name}={kind}" for name, kind in kws.items())])
+            error.add_note(f"In compiled code that calls {self.origin}({given}).")
+            raise
 
     def get_overload(self, sig: Any) -> Any:
         return self._inner.get_overload(sig) if self._unchecked() else super().get_overload(sig)
@@ -137,7 +172,7 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         except NumbaError as error:
             message = " ".join(str(error.args[0] if error.args else error).split())[:500]
             raise UnsupportedType(
-                f"Numba does not compile the code emitted for {self.__name__}: {message}",
+                f"Numba does not compile the code emitted for {self.origin}: {message}",
                 hint="Look at the emitted code with emit(); an argument's type may be the cause.",
             ) from error
 
@@ -147,8 +182,8 @@ def load(module: Module, options: Mapping[str, Any]) -> FunctionType:
 
     Tracebacks and debuggers find the text through `linecache`.
     """
-    name = f"_srcdiff_{abs(hash(module.text)):x}"
-    filename = f"<srcdiff {module.entry} {name[9:]}>"
+    name = module_name(module, options)
+    filename = f"<srcdiff {module.entry} {name.rpartition('_')[2][:16]}>"
     linecache.cache[filename] = (len(module.text), None, module.text.splitlines(True), filename)
     found = ModuleType(name)
     found.__file__ = filename

@@ -13,6 +13,7 @@ from ..errors import ArgumentError, WrtError
 from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec, parameter_names
 from ..frontend.source import Source, find_source
 from ..pipeline import Module, build, choose_inputs
+from ..places import Origin
 from .cpu import GeneratedDispatcher, make_stub, spec_of
 
 __all__ = ["JacobianDispatcher", "dispatcher"]
@@ -94,31 +95,22 @@ def _varying(name: str, spec: Spec) -> Spec:
 class JacobianDispatcher(GeneratedDispatcher):
     """The Jacobian as a function, and its other forms."""
 
-    _function: Callable[..., Any]
-    _settings: Any
-
-    @functools.cached_property
-    def _numba_type_(self) -> Any:
-        from .nopython import JacobianType
-
-        return JacobianType(self)
-
     @functools.cached_property
     def matrix(self) -> Any:
         """The m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order."""
-        return dispatcher(self._function, "matrix", self._settings)
+        return dispatcher(self.origin.function, "matrix", self.origin.options)
 
     @functools.cached_property
     def into(self) -> Any:
         """`into(out, *args)` fills `out`, of shape (m, n), with the matrix and allocates nothing."""
-        return dispatcher(self._function, "into", self._settings)
+        return dispatcher(self.origin.function, "into", self.origin.options)
 
     @property
     def source(self) -> str:
         """The generated source: for the argument types of the first call, or assumed types before it."""
         for module in self.modules.values():
             return module.text
-        text: str = self._settings.emit(self._function, "jacobian")
+        text: str = self.origin.options.emit(self.origin.function, "jacobian")
         return text
 
 
@@ -130,9 +122,7 @@ def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
     suffix = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(mode, f"_{mode}")
     stub = _stub(source, base + suffix, mode, emitter.names)
     cls = JacobianDispatcher if mode == "jacobian" else GeneratedDispatcher
-    made = cls(stub, emitter, options.numba())
-    made._function, made._settings = function, options
-    return made
+    return cls(stub, emitter, Origin(function, options, mode))
 
 
 def _stub(source: Source, name: str, mode: str, names: Sequence[str]) -> FunctionType:

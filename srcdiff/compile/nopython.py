@@ -1,4 +1,4 @@
-"""Our objects in nopython code: a type for `Differentiable`, and the attributes of Jacobian dispatchers.
+"""Our objects in nopython code: a type for `Differentiable`, and one for its forms, with the attributes of Jacobians.
 
 Imported when Numba first meets one of our objects, which may be in the middle of inferring a caller's types; the
 contexts are refreshed so that what is registered here takes effect at once.
@@ -14,7 +14,10 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import NativeValue, models, register_model, unbox
 
-__all__ = ["DifferentiableType", "JacobianType"]
+from ..places import Origin
+from .guard import reduce_type
+
+__all__ = ["DifferentiableType", "FormType"]
 
 _FORMS = ("jacobian", "value_and_jacobian", "jvp")
 
@@ -24,7 +27,11 @@ class DifferentiableType(types.Callable, types.Opaque):  # type: ignore[misc]
 
     def __init__(self, differentiable: Any):
         self.differentiable = differentiable
-        types.Opaque.__init__(self, f"srcdiff.Differentiable({differentiable.__name__} at {id(differentiable):#x})")
+        self.origin = Origin(differentiable.__srcdiff_function__, differentiable._options, "object")
+        types.Opaque.__init__(self, f"srcdiff({self.origin} at {id(differentiable):#x})")
+
+    def __reduce__(self) -> Any:
+        return reduce_type(self.origin)
 
     @property
     def _primal(self) -> Any:
@@ -40,12 +47,19 @@ class DifferentiableType(types.Callable, types.Opaque):  # type: ignore[misc]
         return self._primal.get_impl_key(sig)
 
 
-class JacobianType(types.Dispatcher):  # type: ignore[misc]
-    """A dispatcher with the attributes `matrix` and `into`."""
+class FormType(types.Dispatcher):  # type: ignore[misc]
+    """One form of a function. That of the Jacobian has the attributes `matrix` and `into`."""
+
+    def __init__(self, dispatcher: Any):
+        super().__init__(dispatcher)
+        self.name = f"srcdiff({dispatcher.origin} at {id(dispatcher):#x})"
+
+    def __reduce__(self) -> Any:
+        return reduce_type(self.dispatcher.origin)
 
 
 register_model(DifferentiableType)(models.OpaqueModel)
-register_model(JacobianType)(models.OpaqueModel)
+register_model(FormType)(models.OpaqueModel)
 
 
 @infer_getattr
@@ -57,27 +71,28 @@ class _DifferentiableAttributes(AttributeTemplate):  # type: ignore[misc]
 
 
 @infer_getattr
-class _JacobianAttributes(AttributeTemplate):  # type: ignore[misc]
-    key = JacobianType
+class _FormAttributes(AttributeTemplate):  # type: ignore[misc]
+    key = FormType
 
     def generic_resolve(self, kind: Any, name: str) -> Any:
-        return getattr(kind.dispatcher, name)._numba_type_ if name in ("matrix", "into") else None
+        has = name in ("matrix", "into") and kind.dispatcher.origin.mode == "jacobian"
+        return getattr(kind.dispatcher, name)._numba_type_ if has else None
 
 
 @lower_getattr_generic(DifferentiableType)
-@lower_getattr_generic(JacobianType)
+@lower_getattr_generic(FormType)
 def _attribute(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
     return context.get_dummy_value()
 
 
 @lower_constant(DifferentiableType)
-@lower_constant(JacobianType)
+@lower_constant(FormType)
 def _constant(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return context.get_dummy_value()
 
 
 @unbox(DifferentiableType)
-@unbox(JacobianType)
+@unbox(FormType)
 def _unbox(kind: Any, value: Any, context: Any) -> Any:
     return NativeValue(context.context.get_dummy_value())
 
