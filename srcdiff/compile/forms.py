@@ -12,6 +12,7 @@ import numba
 from ..errors import ArgumentError, WrtError
 from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec, parameter_names
 from ..frontend.source import Source, find_source
+from ..ir.types import FLOAT64
 from ..pipeline import Module, build, choose_inputs
 from ..places import Origin
 from .cpu import GeneratedDispatcher, make_stub, spec_of
@@ -30,17 +31,18 @@ class _Emitter:
         self.wrt, self.single = choose_inputs(source, options.wrt, options.of)
 
     def __call__(self, specs: dict[str, Spec], checked: bool = True) -> Module:
+        out = next(iter(specs.values())) if self.mode == "into" else None
         if self.mode == "jvp":
             specs = self._primals(specs)
         else:
-            if self.mode == "into":
-                _check_out(next(iter(specs.values())))
             specs = {name: specs[name] for name in self.names}
         for name in self.wrt:
             if self.mode != "primal":
                 _check_input(name, specs[name], self.options.strict)
             specs[name] = _varying(name, specs[name])
-        return build(
+        if self.mode == "into":
+            _check_out(out)
+        module = build(
             self.source,
             specs,
             mode=self.mode,
@@ -50,8 +52,15 @@ class _Emitter:
             strict=self.options.strict,
             checked=checked,
         )
+        if isinstance(out, ArraySpec) and out.dtype != module.dtype:
+            raise ArgumentError(
+                f"the Jacobian of {self.source.name} for these arguments is {module.dtype}, and out is {out.dtype}",
+                hint=f"Pass an out of dtype {module.dtype}.",
+            )
+        return module
 
     def _primals(self, specs: dict[str, Spec]) -> dict[str, Spec]:
+        """The types of the arguments of a JVP, whose tangents must match them."""
         primals = specs["primals"]
         if not isinstance(primals, TupleSpec) or len(primals.items) != len(self.names):
             raise ArgumentError(
@@ -64,10 +73,44 @@ class _Emitter:
                 f"jvp takes one tangent for each of {', '.join(self.wrt)}, in a tuple",
                 hint="Tangents follow wrt.",
             )
-        return dict(zip(self.names, primals.items))
+        found = dict(zip(self.names, primals.items))
+        given = (tangents,) if self.single or not isinstance(tangents, TupleSpec) else tangents.items
+        for name, tangent in zip(self.wrt, given):
+            _check_tangent(name, found[name], tangent)
+        return found
 
 
-def _check_out(spec: Spec) -> None:
+def _check_tangent(name: str, primal: Spec, tangent: Spec) -> None:
+    """A tangent has the structure of what it is a direction of, and is made of floats as wide."""
+    if isinstance(primal, TupleSpec):
+        if not isinstance(tangent, TupleSpec) or len(tangent.items) != len(primal.items):
+            raise _mismatch(name, tangent, f"a tuple of {len(primal.items)}")
+        for i, (one, other) in enumerate(zip(primal.items, tangent.items)):
+            _check_tangent(f"{name}[{i}]", one, other)
+        return
+    kind = primal.dtype if isinstance(primal, ArraySpec) else primal.type if isinstance(primal, ScalarSpec) else FLOAT64
+    kind = kind if kind.is_differentiable else FLOAT64
+    if isinstance(primal, ArraySpec):
+        if not isinstance(tangent, ArraySpec) or (tangent.ndim, tangent.dtype) != (primal.ndim, kind):
+            raise _mismatch(name, tangent, f"a {primal.ndim}-d array of {kind}")
+    elif not isinstance(tangent, ScalarSpec) or tangent.type != kind:
+        raise _mismatch(name, tangent, f"a number, {kind}")
+
+
+def _mismatch(name: str, tangent: Spec, wanted: str) -> ArgumentError:
+    if isinstance(tangent, TupleSpec):
+        given = f"a tuple of {len(tangent.items)}"
+    elif isinstance(tangent, ArraySpec):
+        given = f"a {tangent.ndim}-d array of {tangent.dtype}"
+    else:
+        given = str(tangent.type) if isinstance(tangent, ScalarSpec) else "None"
+    return ArgumentError(
+        f"the tangent of {name} is {given}, and must be {wanted}",
+        hint="A tangent has the structure, the shape and the type of its argument.",
+    )
+
+
+def _check_out(spec: Any) -> None:
     """Derivatives are not rounded to integers."""
     if not isinstance(spec, ArraySpec) or spec.ndim != 2 or not spec.dtype.is_differentiable:
         raise ArgumentError(
