@@ -79,6 +79,34 @@ class Differentiable:
         """The generated source of one mode: "jacobian", "value_and_jacobian", "matrix", "into", "jvp" or "primal"."""
         return self._options.emit(self.__srcdiff_function__, mode, types)
 
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """The function as a C function; `f.jacobian.cfunc` and `f.value_and_jacobian.cfunc` take the same.
+
+        Parameters
+        ----------
+        prototype
+            A C prototype with names, such as `"void (double t, const double *y, double *out, void *user_data)"`.
+            Parameters of the function are found by name. Results go to `out` (`out_` if the function has a parameter of
+            this name), values to `value` where there are both, and a single number may be returned. Lengths stand in
+            brackets, `y[3]` or `y[n]` with a parameter `int n`, or follow from the function. What the prototype does
+            not name is read from `user_data`, in order, as from a C struct, or takes its default. An `int` that is
+            returned is 0, or -1 where the function raises; results are nan then. Without a prototype: the results,
+            then the parameters, as of `into`.
+        order
+            "C" for a Jacobian row by row, "F" for columns, as Fortran and LAPACK have it.
+
+        Returns
+        -------
+        CFunction
+            With `prototype`, `address`, `ctypes`, `capsule`, and `low_level_callable(*values of user_data)`.
+
+        Raises
+        ------
+        ArgumentError
+            The prototype does not fit the function.
+        """
+        return self._primal.cfunc(prototype, order=order)
+
     def _dispatcher(self, mode: str) -> Any:
         from .compile.forms import dispatcher
 

@@ -148,6 +148,10 @@ class JacobianDispatcher(GeneratedDispatcher):
         """`into(out, *args)` fills `out`, of shape (m, n), with the matrix and allocates nothing."""
         return dispatcher(self.origin.function, "into", self.origin.options)
 
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """The Jacobian as a C function. See `Differentiable.cfunc`."""
+        return _cfunc(self, dispatcher(self.origin.function, "primal", self.origin.options), self, prototype, order)
+
     @property
     def source(self) -> str:
         """The generated source: for the argument types of the first call, or assumed types before it."""
@@ -157,6 +161,38 @@ class JacobianDispatcher(GeneratedDispatcher):
         return text
 
 
+class PairDispatcher(GeneratedDispatcher):
+    """The value and the Jacobian."""
+
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """Value and Jacobian as a C function. See `Differentiable.cfunc`."""
+        primal = dispatcher(self.origin.function, "primal", self.origin.options)
+        jacobian = dispatcher(self.origin.function, "jacobian", self.origin.options)
+        return _cfunc(self, primal, jacobian, prototype, order)
+
+
+class PrimalDispatcher(GeneratedDispatcher):
+    """The function itself."""
+
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """The function as a C function. See `Differentiable.cfunc`."""
+        jacobian = dispatcher(self.origin.function, "jacobian", self.origin.options)
+        return _cfunc(self, self, jacobian, prototype, order)
+
+
+def _cfunc(form: Any, primal: Any, jacobian: Any, prototype: str | None, order: str) -> Any:
+    """Compiled once for each prototype, and kept as long as the form."""
+    from .cfunc import make_cfunc
+
+    kept = vars(form).setdefault("_cfuncs", {})
+    if (prototype, order) not in kept:
+        kept[prototype, order] = make_cfunc(primal, jacobian, form.origin.mode, prototype, order)
+    return kept[prototype, order]
+
+
+_CLASSES = {"primal": PrimalDispatcher, "jacobian": JacobianDispatcher, "value_and_jacobian": PairDispatcher}
+
+
 def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
     """The dispatcher of one mode."""
     source = find_source(function)
@@ -164,8 +200,7 @@ def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
     base = "lambda_" if source.name == "<lambda>" else source.name
     suffix = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(mode, f"_{mode}")
     stub = _stub(source, base + suffix, mode, emitter.names)
-    cls = JacobianDispatcher if mode == "jacobian" else GeneratedDispatcher
-    return cls(stub, emitter, Origin(function, options, mode))
+    return _CLASSES.get(mode, GeneratedDispatcher)(stub, emitter, Origin(function, options, mode))
 
 
 def _stub(source: Source, name: str, mode: str, names: Sequence[str]) -> FunctionType:

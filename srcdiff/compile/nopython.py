@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from numba.core import types
+from numba.core.errors import TypingError
 from numba.core.imputils import lower_constant, lower_getattr_generic
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.extending import NativeValue, models, register_model, unbox
+from numba.extending import NativeValue, box, models, register_model, unbox
 
 from ..places import Origin
 from .guard import reduce_type
@@ -67,7 +68,9 @@ class _DifferentiableAttributes(AttributeTemplate):  # type: ignore[misc]
     key = DifferentiableType
 
     def generic_resolve(self, kind: Any, name: str) -> Any:
-        return getattr(kind.differentiable, name)._numba_type_ if name in _FORMS else None
+        if name in _FORMS:
+            return getattr(kind.differentiable, name)._numba_type_
+        return _refuse(kind.origin, kind.differentiable, name)
 
 
 @infer_getattr
@@ -75,8 +78,15 @@ class _FormAttributes(AttributeTemplate):  # type: ignore[misc]
     key = FormType
 
     def generic_resolve(self, kind: Any, name: str) -> Any:
-        has = name in ("matrix", "into") and kind.dispatcher.origin.mode == "jacobian"
-        return getattr(kind.dispatcher, name)._numba_type_ if has else None
+        if name in ("matrix", "into") and kind.dispatcher.origin.mode == "jacobian":
+            return getattr(kind.dispatcher, name)._numba_type_
+        return _refuse(kind.dispatcher.origin, kind.dispatcher, name)
+
+
+def _refuse(origin: Origin, held: Any, name: str) -> None:
+    """What Python code has and compiled code has not is named as such; other names are left to Numba."""
+    if hasattr(type(held), name) and not name.startswith("_"):
+        raise TypingError(f"{origin}.{name} is for Python code, and cannot be used in compiled code")
 
 
 @lower_getattr_generic(DifferentiableType)
@@ -89,6 +99,14 @@ def _attribute(context: Any, builder: Any, kind: Any, value: Any, name: str) -> 
 @lower_constant(FormType)
 def _constant(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return context.get_dummy_value()
+
+
+@box(DifferentiableType)
+@box(FormType)
+def _box(kind: Any, value: Any, context: Any) -> Any:
+    """Compiled code holds no pointer to the object, which another process could not use; it is found by its name."""
+    held = kind.differentiable if isinstance(kind, DifferentiableType) else kind.dispatcher
+    return context.pyapi.unserialize(context.pyapi.serialize_object(held))
 
 
 @unbox(DifferentiableType)
