@@ -18,7 +18,36 @@ __all__ = ["Differentiable", "emit", "jacobian", "jacobian_compiled"]
 Shapes = Mapping[str, int | Sequence[int]]
 
 
-class Differentiable:
+class _Lazy:
+    """An attribute made on first use, by the method that it decorates.
+
+    Not a `functools.cached_property`: that takes a lock in Python 3.11, which threads could hold in the opposite order
+    to Numba's, and knows no slots. The first thread to finish wins.
+    """
+
+    def __init__(self, make: Callable[[Any], Any]):
+        self.make = make
+        self.name = make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        made = self.make(instance)
+        if self.name not in instance._made:
+            setattr(instance, self.name, made)
+            instance._made.add(self.name)
+        return getattr(instance, self.name)
+
+
+class _WithJacobian:
+    """Where an object keeps its Jacobian: of all kinds of attributes a slot is looked up fastest."""
+
+    __slots__ = ("jacobian",)
+    jacobian: Any
+
+
+class Differentiable(_WithJacobian):
     """A function with its derivatives, all compiled on first use.
 
     Attributes
@@ -38,6 +67,7 @@ class Differentiable:
         functools.update_wrapper(self, function, updated=())
         self.__srcdiff_function__ = function
         self.__wrapped__ = function
+        self._made: set[str] = set()
         self._options = options
         if options.types is not None:
             self.jacobian.compile(options.signature())
@@ -45,33 +75,25 @@ class Differentiable:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # The dispatcher becomes the type's own `__call__`, so that later calls go to it directly.
         primal = self._primal
-        cls = type(self)
-        name = cls.__name__
-        own = type(name, (Differentiable,), {"__call__": staticmethod(primal), "__module__": cls.__module__})
-        own.__qualname__ = name
-        object.__setattr__(self, "__class__", own)
+        object.__setattr__(self, "__class__", _named(type("Own", (type(self),), {"__call__": staticmethod(primal)})))
         return primal(*args, **kwargs)
 
-    @functools.cached_property
+    @_Lazy
     def _primal(self) -> Any:
         return self._dispatcher("primal")
 
-    @functools.cached_property
+    @_Lazy
     def _numba_type_(self) -> Any:
         """How Numba types this object in compiled code: `f(x)`, `f.jacobian(x)`, `f.jacobian.into(out, x)`."""
         from .compile.nopython import DifferentiableType
 
         return DifferentiableType(self)
 
-    @functools.cached_property
-    def jacobian(self) -> Any:
-        return self._dispatcher("jacobian")
-
-    @functools.cached_property
+    @_Lazy
     def value_and_jacobian(self) -> Any:
         return self._dispatcher("value_and_jacobian")
 
-    @functools.cached_property
+    @_Lazy
     def jvp(self) -> Any:
         return self._dispatcher("jvp")
 
@@ -137,6 +159,28 @@ class Differentiable:
             f"{self.__qualname__} is a method: its instance must be known when compiling",
             hint="Differentiate the bound method: jacobian(instance.method).",
         )
+
+
+def _named(cls: type) -> Any:
+    """Users see one class, `Differentiable`, whatever state its objects are in."""
+    cls.__name__ = cls.__qualname__ = "Differentiable"
+    cls.__module__ = __name__
+    return cls
+
+
+@_named
+class _Fresh(Differentiable):
+    """Until its Jacobian is first looked up; after that `f.jacobian` is the slot."""
+
+    @_Lazy
+    def jacobian(self) -> Any:
+        made = self._dispatcher("jacobian")
+        cls = type(self)
+        if cls is not _Fresh and _Fresh in cls.__bases__:
+            cls.__bases__ = (Differentiable,)
+        elif cls is _Fresh:
+            object.__setattr__(self, "__class__", Differentiable)
+        return made
 
 
 class Options:
@@ -267,7 +311,7 @@ def _differentiable(function: Callable[..., Any], options: Options) -> Different
     if isinstance(function, Differentiable):
         options = Options(**{**function._options.given, **options.given})
         function = function.__srcdiff_function__
-    return Differentiable(function, options)
+    return _Fresh(function, options)
 
 
 def jacobian(function: Callable[..., Any], **options: Any) -> Any:

@@ -1,5 +1,6 @@
 """The examples whose solvers are the user's own compiled code, with derivatives inside."""
 
+import itertools
 import math
 
 import numpy as np
@@ -28,7 +29,7 @@ def test_newton_converges_quadratically():
     for most in range(1, 6):
         x, _ = newton.newton(newton.equilibrium, exact + 0.3, 1.0, 50.0, 0.0, most)
         errors.append(np.abs(x - exact).max())
-    ratios = [b / a**2 for a, b in zip(errors, errors[1:]) if b > 1e-13]
+    ratios = [b / a**2 for a, b in itertools.pairwise(errors) if b > 1e-13]
     assert ratios and max(ratios) < 5.0
 
 

@@ -452,6 +452,17 @@ def test_the_primal_is_the_function():
     assert repr(f) == "<differentiable three(x1, x2, x3)>"
 
 
+def test_users_see_one_class_and_one_object_in_every_state():
+    f = jacobian_compiled(lambda x: x * x)
+    for use in (lambda: None, lambda: f(2.0), lambda: f.jacobian(2.0), lambda: f.jacobian.into(np.zeros((1, 1)), 2.0)):
+        use()
+        assert type(f).__name__ == "Differentiable" and isinstance(f, srcdiff.Differentiable)
+    assert f.jacobian is f.jacobian and f.jacobian.into is f.jacobian.into and f.jvp is f.jvp
+    g = jacobian_compiled(lambda x: x * x)
+    assert g.jacobian(3.0) == 6.0 and g(3.0) == 9.0 and g.jacobian(3.0) == 6.0
+    assert repr(g.jacobian.into) == "<<lambda>.jacobian.into(out, x)>"
+
+
 def test_decorators_with_and_without_options():
     @jacobian_compiled
     def f(x):

@@ -119,6 +119,9 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
 
         return FormType(self)
 
+    def __repr__(self) -> str:
+        return f"<{self.origin}{inspect.signature(self.py_func)}>"
+
     def __reduce__(self) -> Any:
         return reduce_form(self.origin)
 

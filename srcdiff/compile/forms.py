@@ -136,17 +136,14 @@ def _varying(name: str, spec: Spec) -> Spec:
 
 
 class JacobianDispatcher(GeneratedDispatcher):
-    """The Jacobian as a function, and its other forms."""
+    """The Jacobian as a function, and its other forms.
 
-    @functools.cached_property
-    def matrix(self) -> Any:
-        """The m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order."""
-        return dispatcher(self.origin.function, "matrix", self.origin.options)
+    `matrix` gives the m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order. `into(out, *args)`
+    fills `out`, of shape (m, n), with the matrix and allocates nothing.
+    """
 
-    @functools.cached_property
-    def into(self) -> Any:
-        """`into(out, *args)` fills `out`, of shape (m, n), with the matrix and allocates nothing."""
-        return dispatcher(self.origin.function, "into", self.origin.options)
+    matrix: Any
+    into: Any
 
     def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
         """The Jacobian as a C function. See `Differentiable.cfunc`."""
@@ -159,6 +156,24 @@ class JacobianDispatcher(GeneratedDispatcher):
             return module.text
         text: str = self.origin.options.emit(self.origin.function, "jacobian")
         return text
+
+
+class _FreshJacobian(JacobianDispatcher):
+    """Until another form is first looked up; after that no descriptor of the class slows `jacobian.into` down."""
+
+    @functools.cached_property
+    def matrix(self) -> Any:
+        return self._other_forms()["matrix"]
+
+    @functools.cached_property
+    def into(self) -> Any:
+        return self._other_forms()["into"]
+
+    def _other_forms(self) -> dict[str, Any]:
+        for mode in ("matrix", "into"):
+            self.__dict__.setdefault(mode, dispatcher(self.origin.function, mode, self.origin.options))
+        self.__class__ = JacobianDispatcher
+        return self.__dict__
 
 
 class PairDispatcher(GeneratedDispatcher):
@@ -190,7 +205,7 @@ def _cfunc(form: Any, primal: Any, jacobian: Any, prototype: str | None, order: 
     return kept[prototype, order]
 
 
-_CLASSES = {"primal": PrimalDispatcher, "jacobian": JacobianDispatcher, "value_and_jacobian": PairDispatcher}
+_CLASSES = {"primal": PrimalDispatcher, "jacobian": _FreshJacobian, "value_and_jacobian": PairDispatcher}
 
 
 def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
