@@ -11,7 +11,11 @@ what another version of srcdiff wrote.
 
 from __future__ import annotations
 
+import itertools
+import os
+import uuid
 import warnings
+import weakref
 from typing import Any
 
 from numba.core import types
@@ -67,15 +71,36 @@ def _current(version: str, *saved: Any) -> Guard:
     return Guard(form.origin, args, checked, digest)
 
 
-def reduce_type(origin: Origin) -> Any:
-    """How Numba's types of our objects are pickled, in the index of a cached function that takes them as arguments."""
-    return _find_type, (_version(), str(origin), place_of(origin), origin.mode)
+_SESSION = uuid.uuid4().hex
+_NUMBERS = itertools.count()
+_LIVE: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+def reduce_type(kind: Any, origin: Origin) -> Any:
+    """How Numba's types of our objects are pickled: in a compilation, where Numba copies code, and in the index of a
+    cached function that takes our objects as arguments."""
+    number = next((n for n, live in _LIVE.items() if live is kind), None)
+    if number is None:
+        number = next(_NUMBERS)
+        _LIVE[number] = kind
+    return _find_type, (_version(), str(origin), place_of(origin), origin.mode, _process(), number)
+
+
+def _process() -> tuple[str, int]:
+    """A forked child is another process, whose numbers go their own way."""
+    return _SESSION, os.getpid()
 
 
 def _find_type(version: str, name: str, *saved: Any) -> Any:
-    """The type of the object that is there now. An index must load whatever has become of the objects."""
+    """The same type in the same process; in another, that of the object that is there now.
+
+    An index must load whatever has become of the objects.
+    """
     if version == _version():
-        place, mode = saved
+        place, mode, process, number = saved
+        live = _LIVE.get(number) if process == _process() else None
+        if live is not None:
+            return live
         try:
             return find(place, mode)._numba_type_ if place else _Lost(name)
         except LookupError:

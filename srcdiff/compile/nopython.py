@@ -32,7 +32,7 @@ class DifferentiableType(types.Callable, types.Opaque):  # type: ignore[misc]
         types.Opaque.__init__(self, f"srcdiff({self.origin} at {id(differentiable):#x})")
 
     def __reduce__(self) -> Any:
-        return reduce_type(self.origin)
+        return reduce_type(self, self.origin)
 
     @property
     def _primal(self) -> Any:
@@ -56,7 +56,7 @@ class FormType(types.Dispatcher):  # type: ignore[misc]
         self.name = f"srcdiff({dispatcher.origin} at {id(dispatcher):#x})"
 
     def __reduce__(self) -> Any:
-        return reduce_type(self.dispatcher.origin)
+        return reduce_type(self, self.dispatcher.origin)
 
 
 register_model(DifferentiableType)(models.OpaqueModel)
