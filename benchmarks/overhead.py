@@ -54,17 +54,23 @@ def from_python(f, args, out):
 
 
 def from_compiled_code(f, problem):
-    """The same in a compiled loop: as a global, and as an argument that leads to the form."""
+    """The same in a compiled loop: called there, and in a function that is called there."""
     points = problem.points(timing.POINTS)
     stage = timing.Stage(points, [problem.vector(point) for point in points], problem.shape)
+
+    direct = plain(f, "into")
 
     @njit(**OPTIONS)
     def through_object(out, *args):
         f.jacobian.into(out, *args)
 
-    reference = timing.from_compiled_code(plain(f, "into"), stage)
-    yield "into, compiled loop", timing.from_compiled_code(f.jacobian.into, stage), reference
-    yield "f.jacobian.into, compiled loop", timing.from_compiled_code(through_object, stage), reference
+    @njit(**OPTIONS)
+    def through_dispatcher(out, *args):
+        direct(out, *args)
+
+    run = timing.from_compiled_code
+    yield "into, compiled loop", run(f.jacobian.into, stage), run(direct, stage)
+    yield "f.jacobian.into, in a function", run(through_object, stage), run(through_dispatcher, stage)
 
 
 def main():

@@ -13,9 +13,10 @@ import importlib.machinery
 import sys
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..pipeline import Module
+if TYPE_CHECKING:
+    from ..pipeline import Module
 
 __all__ = ["digest", "module_name"]
 
