@@ -18,7 +18,36 @@ __all__ = ["Differentiable", "emit", "jacobian", "jacobian_compiled"]
 Shapes = Mapping[str, int | Sequence[int]]
 
 
-class Differentiable:
+class _Lazy:
+    """An attribute made on first use, by the method that it decorates.
+
+    Not a `functools.cached_property`: that takes a lock in Python 3.11, which threads could hold in the opposite order
+    to Numba's, and knows no slots. The first thread to finish wins.
+    """
+
+    def __init__(self, make: Callable[[Any], Any]):
+        self.make = make
+        self.name = make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        made = self.make(instance)
+        if self.name not in instance._made:
+            setattr(instance, self.name, made)
+            instance._made.add(self.name)
+        return getattr(instance, self.name)
+
+
+class _WithJacobian:
+    """Where an object keeps its Jacobian: of all kinds of attributes a slot is looked up fastest."""
+
+    __slots__ = ("jacobian",)
+    jacobian: Any
+
+
+class Differentiable(_WithJacobian):
     """A function with its derivatives, all compiled on first use.
 
     Attributes
@@ -38,6 +67,7 @@ class Differentiable:
         functools.update_wrapper(self, function, updated=())
         self.__srcdiff_function__ = function
         self.__wrapped__ = function
+        self._made: set[str] = set()
         self._options = options
         if options.types is not None:
             self.jacobian.compile(options.signature())
@@ -45,26 +75,22 @@ class Differentiable:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._primal(*args, **kwargs)
 
-    @functools.cached_property
+    @_Lazy
     def _primal(self) -> Any:
         return self._form("primal", face=self)
 
-    @functools.cached_property
+    @_Lazy
     def _numba_type_(self) -> Any:
         """How Numba types this object in compiled code: `f(x)`, `f.jacobian(x)`, `f.jacobian.into(out, x)`."""
         from .compile.nopython import DifferentiableType
 
         return DifferentiableType(self)
 
-    @functools.cached_property
-    def jacobian(self) -> Any:
-        return self._form("jacobian")
-
-    @functools.cached_property
+    @_Lazy
     def value_and_jacobian(self) -> Any:
         return self._form("value_and_jacobian")
 
-    @functools.cached_property
+    @_Lazy
     def jvp(self) -> Any:
         return self._form("jvp")
 
@@ -72,11 +98,39 @@ class Differentiable:
         """The generated source of one mode: "jacobian", "value_and_jacobian", "matrix", "into", "jvp" or "primal"."""
         return self._options.emit(self.__srcdiff_function__, mode, types)
 
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """The function as a C function; `f.jacobian.cfunc` and `f.value_and_jacobian.cfunc` take the same.
+
+        Parameters
+        ----------
+        prototype
+            A C prototype with names, such as `"void (double t, const double *y, double *out, void *user_data)"`.
+            Parameters of the function are found by name. Results go to `out` (`out_` if the function has a parameter of
+            this name), values to `value` where there are both, and a single number may be returned. Lengths stand in
+            brackets, `y[3]` or `y[n]` with a parameter `int n`, or follow from the function. What the prototype does
+            not name is read from `user_data`, in order, as from a C struct, or takes its default. An `int` that is
+            returned is 0, or -1 where the function raises; results are nan then. Without a prototype: the results,
+            then the parameters, as of `into`.
+        order
+            "C" for a Jacobian row by row, "F" for columns, as Fortran and LAPACK have it.
+
+        Returns
+        -------
+        CFunction
+            With `prototype`, `address`, `ctypes`, `capsule`, and `low_level_callable(*values of user_data)`.
+
+        Raises
+        ------
+        ArgumentError
+            The prototype does not fit the function.
+        """
+        return self._primal.cfunc(prototype, order=order)
+
     def _form(self, mode: str, face: Any = None) -> Any:
         from .compile.tiers import Form, JacobianForm
 
         cls = JacobianForm if mode == "jacobian" else Form
-        return cls(self.__srcdiff_function__, mode, self._options, origin=(self, mode), face=face)
+        return cls(self.__srcdiff_function__, mode, self._options, face=face)
 
     def __reduce__(self) -> Any:
         import sys
@@ -86,6 +140,11 @@ class Differentiable:
             found = getattr(found, part, None)
         if found is self:
             return self.__qualname__
+        from .places import Origin, find, place_of
+
+        place = place_of(Origin(self.__srcdiff_function__, self._options, "object"), everywhere=False)
+        if place is not None:
+            return find, (place, "object")
         return _differentiable, (self.__srcdiff_function__, self._options)
 
     def __repr__(self) -> str:
@@ -98,6 +157,28 @@ class Differentiable:
             f"{self.__qualname__} is a method: its instance must be known when compiling",
             hint="Differentiate the bound method: jacobian(instance.method).",
         )
+
+
+def _named(cls: type) -> Any:
+    """Users see one class, `Differentiable`, whatever state its objects are in."""
+    cls.__name__ = cls.__qualname__ = "Differentiable"
+    cls.__module__ = __name__
+    return cls
+
+
+@_named
+class _Fresh(Differentiable):
+    """Until its Jacobian is first looked up; after that `f.jacobian` is the slot."""
+
+    @_Lazy
+    def jacobian(self) -> Any:
+        made = self._form("jacobian")
+        cls = type(self)
+        if cls is not _Fresh and _Fresh in cls.__bases__:
+            cls.__bases__ = (Differentiable,)
+        elif cls is _Fresh:
+            object.__setattr__(self, "__class__", Differentiable)
+        return made
 
 
 class Options:
@@ -235,7 +316,7 @@ def _differentiable(function: Callable[..., Any], options: Options) -> Different
     if isinstance(function, Differentiable):
         options = Options(**{**function._options.given, **options.given})
         function = function.__srcdiff_function__
-    return Differentiable(function, options)
+    return _Fresh(function, options)
 
 
 def jacobian(function: Callable[..., Any], **options: Any) -> Any:

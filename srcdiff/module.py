@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .ir.types import FLOAT64, ScalarType
+
 __all__ = ["Module"]
 
 
@@ -19,3 +21,7 @@ class Module:
     objects: Mapping[str, Any]
     """The user's own namedtuples and exceptions, by the names under which the text uses them."""
     branches: Mapping[int, str] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of the arguments that are arrays, and of the matrix `out`."""
+    dtype: ScalarType = FLOAT64
+    """Of the matrix."""

@@ -267,7 +267,10 @@ class _Assembly:
             {key: _definition(key, value) for key, value in program.objects.items()},
             [inspect.getsource(SUPPORT[s]).rstrip() + "\n" for s in needed(_support(functions))],
         )
-        return Module(text, name, tuple(self._parameters()), dict(program.objects), dict(branches))
+        dtype = self.layout().dtype(*leaves(self.outputs), *leaves(self.input_structure))
+        return Module(
+            text, name, tuple(self._parameters()), dict(program.objects), dict(branches), dict(self._shapes()), dtype
+        )
 
     def _check_names(self, functions: Sequence[str]) -> None:
         """The user's variables must not hide what the text uses: a module, or a builtin."""
@@ -298,12 +301,7 @@ class _Assembly:
             dots = [self._dot(i.name) for i in self.inputs]
             comma = "," if len(dots) == 1 and not self.single else ""
             lines.append(Line(f"{', '.join(dots)}{comma} = {self.own['tangents']}"))
-        guards = list(self.lowered.guards)
-        if self.mode == "jvp":
-            guards += [(self._dot(n), shape) for n, shape in self.lowered.guards if n in self.wrt]
-        if self.mode == "into":
-            rows = sum(math.prod(leaf.shape) for leaf in leaves(self.outputs))
-            guards.insert(0, (self.own["out"], (rows, len(self.labels))))
+        guards = self._shapes()
         for name, shape in guards if self.checked else ():
             if len(shape) == 1:
                 test, words = f"len({name}) != {shape[0]}", f"{shape[0]} element{'s' * (shape[0] != 1)}"
@@ -311,7 +309,23 @@ class _Assembly:
                 test, words = f"{name}.shape != {shape}", f"shape {shape}"
             lines.append(Line(f"if {test}:"))
             lines.append(Line(f'    raise ValueError("{name} must have {words}")'))
+        written = [name for name in (*self.own.values(), *self.lowered.filled) if self.checked]
+        for i, (name, shape) in enumerate(guards):
+            for other, same in guards[i + 1 :]:
+                if shape == same and (name in written or other in written):
+                    lines.append(Line(f"if {name} is {other}:"))
+                    lines.append(Line(f'    raise ValueError("{name} and {other} must be different arrays")'))
         return (*lines, *map(Line, self.lowered.prelude))
+
+    def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Of the arrays among the arguments; `out` comes first."""
+        shapes = list(self.lowered.guards)
+        if self.mode == "jvp":
+            shapes += [(self._dot(n), shape) for n, shape in self.lowered.guards if n in self.wrt]
+        if self.mode == "into":
+            rows = sum(math.prod(leaf.shape) for leaf in leaves(self.outputs))
+            shapes.insert(0, (self.own["out"], (rows, len(self.labels))))
+        return shapes
 
     def _dot(self, name: str) -> str:
         if name not in self.dots:

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -25,6 +24,7 @@ from numba.core.sigutils import normalize_signature
 
 from ..module import Module
 from .environment import artefact_key
+from .guard import Guard
 from .key import Uncacheable, fingerprint
 from .native import native
 from .store import Artefact, default_store
@@ -74,13 +74,10 @@ class Kept(_Cache):  # type: ignore[misc]
     def flush(self) -> None:
         self._pending.clear()
 
-    def place(self, args: tuple[Any, ...], module: Module) -> tuple[str, str] | None:
-        """Name and file of a module that is about to be compiled."""
+    def place(self, args: tuple[Any, ...], module: Module) -> str | None:
+        """File for the text of a module that is about to be compiled."""
         pending = self._pending.get(args)
-        if pending is None:
-            return None
-        path = default_store().write_text(pending[0], module.text)
-        return (_module_name(pending[0]), path) if path else None
+        return (default_store().write_text(pending[0], module.text) or None) if pending is not None else None
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         args = tuple(normalize_signature(sig)[0])
@@ -97,7 +94,7 @@ class Kept(_Cache):  # type: ignore[misc]
             try:
                 return self._rebuild(key, found, args, target_context)
             except Exception:
-                sys.modules.pop(_module_name(key), None)
+                pass
         self._pending[args] = (key, base, time.perf_counter())
         return None
 
@@ -108,10 +105,7 @@ class Kept(_Cache):  # type: ignore[misc]
             context.refresh()  # registers the functions of Numba's own that linear algebra calls
             if not _resolvable(about["symbols"]):
                 raise LookupError("symbols of another build of Numba")
-        name = _module_name(key)
-        if name not in sys.modules:
-            module = sys.modules[name] = ModuleType(name)
-            module.__file__ = default_store().write_text(key, found.text)
+        default_store().write_text(key, found.text)
         state = pickle.loads(found.sections["numba"])
         if tuple(state[3].args) != args:
             raise LookupError("types that only look the same")
@@ -135,7 +129,7 @@ class Kept(_Cache):  # type: ignore[misc]
                 "seconds": round(time.perf_counter() - start, 3),
                 "version": _version(),
             }
-            sections = {"about": json.dumps(about).encode(), "numba": dumps(result._reduce())}
+            sections = {"about": json.dumps(about).encode(), "numba": _state(result)}
             sections |= {"module": dumps(replace(module, text="")), "signature": dumps(args)}
             if self._mode is not None:
                 objects = native(result, module, fills_first=self._mode == "into")
@@ -147,14 +141,21 @@ class Kept(_Cache):  # type: ignore[misc]
         default_store().write(key, Artefact(sections, module.text))
 
 
+def _state(result: Any) -> bytes:
+    """A compile result without the guard for compiled callers: the key is the guard here."""
+    constants = result.environment.consts
+    guards = [constant for constant in constants if isinstance(constant, Guard)]
+    constants[:] = [constant for constant in constants if not isinstance(constant, Guard)]
+    try:
+        return bytes(dumps(result._reduce()))
+    finally:
+        constants += guards
+
+
 def _version() -> str:
     from .. import __version__
 
     return __version__
-
-
-def _module_name(key: str) -> str:
-    return f"_srcdiff_{key}"
 
 
 def _is_portable(result: Any, module: Module) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 import linecache
 import sys
 from collections.abc import Callable, Mapping
@@ -22,13 +21,18 @@ from numba.core.dispatcher import _FunctionCompiler
 from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
 
-from ..errors import ArgumentError, UnsupportedType
+from ..errors import ArgumentError, SrcdiffError, UnsupportedType
+from ..frontend.specs import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
+from ..ir.types import BOOL, INT64, STRING, ScalarType
 from ..module import Module
+from ..places import Origin, reduce_form
 from .artefacts import Kept, signature_of
+from .emitted import digest, module_name
+from .guard import Guard
 from .progress import progress
+from .tiers import base_key
 
 if TYPE_CHECKING:
-    from ..frontend.parameters import Spec
     from .store import Artefact
 
 __all__ = ["GeneratedDispatcher", "load", "make_stub", "spec_of"]
@@ -36,9 +40,6 @@ __all__ = ["GeneratedDispatcher", "load", "make_stub", "spec_of"]
 
 def spec_of(kind: Any, name: str) -> Spec:
     """What the frontend needs to know of a Numba type."""
-    from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, TupleSpec
-    from ..ir.types import BOOL, INT64, STRING, ScalarType
-
     kind = types.unliteral(kind)
     if isinstance(kind, types.Omitted):
         return ConstantSpec(kind.value)
@@ -100,37 +101,65 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         self,
         stub: FunctionType,
         emit: Callable[[dict[str, Spec], bool], Module],
-        options: Mapping[str, Any],
+        origin: Origin,
         *,
         checked: bool = True,
-        key: Callable[[], bytes] | None = None,
-        mode: str | None = None,
     ):
-        super().__init__(stub, targetoptions={"nopython": True, **options})
+        self.origin = origin
+        self.modules: dict[tuple[Any, ...], Module] = {}
+        """The emitted modules by argument types."""
+        self._emit = emit
+        self._options: dict[str, Any] = dict(origin.options.numba())
+        self._checked = checked
+        self._names = list(inspect.signature(stub).parameters)
+        super().__init__(stub, targetoptions={"nopython": True, **self._options})
         old = self._compiler
         self._compiler = _GeneratingCompiler(stub, old.targetdescr, old.targetoptions, old.locals, old.pipeline_class)
         self._compiler.generate = self._generate
-        self._emit = emit
-        self._options = dict(options)
-        self._checked = checked
-        self._key = key
-        if key is not None:
-            self._cache = Kept(self, key, f"{stub.__name__}{'' if checked else ', unchecked'}", mode)
-        self._names = list(inspect.signature(stub).parameters)
-        self.modules: dict[tuple[Any, ...], Module] = {}
-        """The emitted modules by argument types."""
+        if origin.options.cache:
+            form = f"{stub.__name__}{'' if checked else ', unchecked'}"
+            key = functools.partial(base_key, origin.function, origin.options)
+            self._cache = Kept(self, key, form, origin.mode if checked else None)
+
+    @functools.cached_property
+    def _numba_type_(self) -> Any:
+        from .nopython import FormType
+
+        return FormType(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.origin}{inspect.signature(self.py_func)}>"
+
+    def __reduce__(self) -> Any:
+        return reduce_form(self.origin)
+
+    def _module(self, args: tuple[Any, ...], checked: bool) -> Module:
+        return self._emit({name: spec_of(kind, name) for name, kind in zip(self._names, args)}, checked)
 
     def _generate(self, args: tuple[Any, ...]) -> FunctionType:
-        specs = {name: spec_of(kind, name) for name, kind in zip(self._names, args)}
-        module = self._emit(specs, self._checked)
+        module = self._module(args, self._checked)
         self.modules[args] = module
-        place = self._cache.place(args, module) if isinstance(self._cache, Kept) else None
-        return load(module, self._options, place)
+        return load(module, self._options, self._cache.place(args, module) if isinstance(self._cache, Kept) else None)
+
+    def _digest(self, module: Module) -> str:
+        """Everything that a compiled caller depends on: the module, and the defaults that calls leave out."""
+        return digest(module, self._options, str(inspect.signature(self.py_func)))
+
+    def fingerprint(self, args: tuple[Any, ...], checked: bool) -> str:
+        """What a `Guard` of code for these types compares: of the function as it is now."""
+        return self._digest(self._module(args, checked))
+
+    def add_overload(self, cres: Any) -> None:
+        args = tuple(cres.signature.args)
+        if args in self.modules:
+            guard = Guard(self.origin, args, self._checked, self._digest(self.modules[args]))
+            cres.environment.consts.append(guard)
+        super().add_overload(cres)
 
     @functools.cached_property
     def _inner(self) -> GeneratedDispatcher:
         """What compiled callers call."""
-        return GeneratedDispatcher(self.py_func, self._emit, self._options, checked=False, key=self._key)
+        return GeneratedDispatcher(self.py_func, self._emit, self.origin, checked=False)
 
     def _unchecked(self) -> bool:
         return self._checked and not numba.config.BOUNDSCHECK and not self._options.get("boundscheck")
@@ -138,7 +167,12 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
     def get_call_template(self, args: Any, kws: Any) -> Any:
         if self._unchecked():
             return self._inner.get_call_template(args, kws)
-        return super().get_call_template(args, kws)
+        try:
+            return super().get_call_template(args, kws)
+        except SrcdiffError as error:
+            given = ", ".join([*map(str, args), *(f"{name}={kind}" for name, kind in kws.items())])
+            error.add_note(f"In compiled code that calls {self.origin}({given}).")
+            raise
 
     def get_overload(self, sig: Any) -> Any:
         return self._inner.get_overload(sig) if self._unchecked() else super().get_overload(sig)
@@ -154,26 +188,20 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         except NumbaError as error:
             message = " ".join(str(error.args[0] if error.args else error).split())[:500]
             raise UnsupportedType(
-                f"Numba does not compile the code emitted for {self.__name__}: {message}",
+                f"Numba does not compile the code emitted for {self.origin}: {message}",
                 hint="Look at the emitted code with emit(); an argument's type may be the cause.",
             ) from error
 
 
-_unkept = itertools.count()
-
-
-def load(module: Module, options: Mapping[str, Any], place: tuple[str, str] | None = None) -> FunctionType:
+def load(module: Module, options: Mapping[str, Any], filename: str | None = None) -> FunctionType:
     """Run an emitted module: its helpers become dispatchers, its entry is returned as a plain function.
 
-    `place` is a name for the module and the file that holds its text; without it tracebacks and debuggers find the
-    text through `linecache`. Names differ between modules, because Numba names machine code after them.
+    `filename` is where the text lies; without it tracebacks and debuggers find the text through `linecache`.
     """
-    if place is None:
-        name = f"_srcdiff_{next(_unkept)}"
-        filename = f"<srcdiff {module.entry} {name[9:]}>"
+    name = module_name(module, options)
+    if filename is None:
+        filename = f"<srcdiff {module.entry} {name.rpartition('_')[2][:16]}>"
         linecache.cache[filename] = (len(module.text), None, module.text.splitlines(True), filename)
-    else:
-        name, filename = place
     found = ModuleType(name)
     found.__file__ = filename
     sys.modules[name] = found

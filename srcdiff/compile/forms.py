@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numba
 
 from ..errors import ArgumentError, SourceError, WrtError
+from ..frontend.specs import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
+from ..ir.types import FLOAT64
 from ..module import Module
+from ..places import Origin
 from .cpu import GeneratedDispatcher, make_stub, spec_of
-from .tiers import base_key, form_name, plain_and_parameters
+from .tiers import form_name, plain_and_parameters
 
 if TYPE_CHECKING:
-    from ..frontend.parameters import Spec
     from ..frontend.source import Source
 
 __all__ = ["JacobianDispatcher", "dispatcher"]
@@ -53,17 +55,18 @@ class _Emitter:
     def __call__(self, specs: dict[str, Spec], checked: bool = True) -> Module:
         from ..pipeline import build
 
+        out = next(iter(specs.values())) if self.mode == "into" else None
         if self.mode == "jvp":
             specs = self._primals(specs)
         else:
-            if self.mode == "into":
-                _check_out(next(iter(specs.values())))
             specs = {name: specs[name] for name in self.names}
         for name in self.wrt:
             if self.mode != "primal":
                 _check_input(name, specs[name], self.options.strict)
             specs[name] = _varying(name, specs[name])
-        return build(
+        if self.mode == "into":
+            _check_out(out)
+        module = build(
             self.source,
             specs,
             mode=self.mode,
@@ -73,10 +76,15 @@ class _Emitter:
             strict=self.options.strict,
             checked=checked,
         )
+        if isinstance(out, ArraySpec) and out.dtype != module.dtype:
+            raise ArgumentError(
+                f"the Jacobian of {self.source.name} for these arguments is {module.dtype}, and out is {out.dtype}",
+                hint=f"Pass an out of dtype {module.dtype}.",
+            )
+        return module
 
     def _primals(self, specs: dict[str, Spec]) -> dict[str, Spec]:
-        from ..frontend.parameters import TupleSpec
-
+        """The types of the arguments of a JVP, whose tangents must match them."""
         primals = specs["primals"]
         if not isinstance(primals, TupleSpec) or len(primals.items) != len(self.names):
             raise ArgumentError(
@@ -89,13 +97,45 @@ class _Emitter:
                 f"jvp takes one tangent for each of {', '.join(self.wrt)}, in a tuple",
                 hint="Tangents follow wrt.",
             )
-        return dict(zip(self.names, primals.items))
+        found = dict(zip(self.names, primals.items))
+        given = (tangents,) if self.single or not isinstance(tangents, TupleSpec) else tangents.items
+        for name, tangent in zip(self.wrt, given):
+            _check_tangent(name, found[name], tangent)
+        return found
 
 
-def _check_out(spec: Spec) -> None:
+def _check_tangent(name: str, primal: Spec, tangent: Spec) -> None:
+    """A tangent has the structure of what it is a direction of, and is made of floats as wide."""
+    if isinstance(primal, TupleSpec):
+        if not isinstance(tangent, TupleSpec) or len(tangent.items) != len(primal.items):
+            raise _mismatch(name, tangent, f"a tuple of {len(primal.items)}")
+        for i, (one, other) in enumerate(zip(primal.items, tangent.items)):
+            _check_tangent(f"{name}[{i}]", one, other)
+        return
+    kind = primal.dtype if isinstance(primal, ArraySpec) else primal.type if isinstance(primal, ScalarSpec) else FLOAT64
+    kind = kind if kind.is_differentiable else FLOAT64
+    if isinstance(primal, ArraySpec):
+        if not isinstance(tangent, ArraySpec) or (tangent.ndim, tangent.dtype) != (primal.ndim, kind):
+            raise _mismatch(name, tangent, f"a {primal.ndim}-d array of {kind}")
+    elif not isinstance(tangent, ScalarSpec) or tangent.type != kind:
+        raise _mismatch(name, tangent, f"a number, {kind}")
+
+
+def _mismatch(name: str, tangent: Spec, wanted: str) -> ArgumentError:
+    if isinstance(tangent, TupleSpec):
+        given = f"a tuple of {len(tangent.items)}"
+    elif isinstance(tangent, ArraySpec):
+        given = f"a {tangent.ndim}-d array of {tangent.dtype}"
+    else:
+        given = str(tangent.type) if isinstance(tangent, ScalarSpec) else "None"
+    return ArgumentError(
+        f"the tangent of {name} is {given}, and must be {wanted}",
+        hint="A tangent has the structure, the shape and the type of its argument.",
+    )
+
+
+def _check_out(spec: Any) -> None:
     """Derivatives are not rounded to integers."""
-    from ..frontend.parameters import ArraySpec
-
     if not isinstance(spec, ArraySpec) or spec.ndim != 2 or not spec.dtype.is_differentiable:
         raise ArgumentError(
             "into fills a matrix of floats, with a row an output and a column an input",
@@ -105,8 +145,6 @@ def _check_out(spec: Spec) -> None:
 
 def _check_input(name: str, spec: Spec, strict: bool) -> None:
     """Integers are promoted; truth values, strings and None cannot vary."""
-    from ..frontend.parameters import ConstantSpec, ScalarSpec
-
     if isinstance(spec, ConstantSpec) and (spec.value is None or isinstance(spec.value, (bool, str))):
         raise WrtError(f"{name} is {spec.value!r}, which cannot vary", hint="Leave it out: name the others in wrt=.")
     if isinstance(spec, ScalarSpec) and spec.type.kind in ("bool", "str"):
@@ -118,33 +156,34 @@ def _check_input(name: str, spec: Spec, strict: bool) -> None:
 
 def _varying(name: str, spec: Spec) -> Spec:
     """A default that the call leaves out varies as a value that it passes."""
-    from ..frontend.parameters import ConstantSpec
-
     return spec_of(numba.typeof(spec.value), name) if isinstance(spec, ConstantSpec) else spec
 
 
 class JacobianDispatcher(GeneratedDispatcher):
-    """The Jacobian as a function, and its other forms."""
+    """The Jacobian as a function, and its other forms.
 
-    _function: Callable[..., Any]
-    _settings: Any
-    _form: Any
+    `matrix` gives the m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order. `into(out, *args)`
+    fills `out`, of shape (m, n), with the matrix and allocates nothing.
+    """
+
+    form: Any
 
     @functools.cached_property
-    def _numba_type_(self) -> Any:
-        from .nopython import JacobianType
-
-        return JacobianType(self)
-
-    @property
     def matrix(self) -> Any:
-        """The m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order."""
-        return self._form.matrix
+        return self._other("matrix")
 
-    @property
+    @functools.cached_property
     def into(self) -> Any:
-        """`into(out, *args)` fills `out`, of shape (m, n), with the matrix and allocates nothing."""
-        return self._form.into
+        return self._other("into")
+
+    def _other(self, mode: str) -> Any:
+        if self.form is not None:
+            return getattr(self.form, mode)
+        return dispatcher(self.origin.function, mode, self.origin.options)
+
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """The Jacobian as a C function. See `Differentiable.cfunc`."""
+        return _cfunc(self, dispatcher(self.origin.function, "primal", self.origin.options), self, prototype, order)
 
     @property
     def source(self) -> str:
@@ -154,12 +193,43 @@ class JacobianDispatcher(GeneratedDispatcher):
         """
         for args, module in self.modules.items():
             try:
-                specs = {name: spec_of(kind, name) for name, kind in zip(self._names, args)}
-                return self._emit(specs, self._checked).text
+                return self._module(args, self._checked).text
             except SourceError:
                 return module.text
-        text: str = self._settings.emit(self._function, "jacobian")
+        text: str = self.origin.options.emit(self.origin.function, "jacobian")
         return text
+
+
+class PairDispatcher(GeneratedDispatcher):
+    """The value and the Jacobian."""
+
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """Value and Jacobian as a C function. See `Differentiable.cfunc`."""
+        primal = dispatcher(self.origin.function, "primal", self.origin.options)
+        jacobian = dispatcher(self.origin.function, "jacobian", self.origin.options)
+        return _cfunc(self, primal, jacobian, prototype, order)
+
+
+class PrimalDispatcher(GeneratedDispatcher):
+    """The function itself."""
+
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """The function as a C function. See `Differentiable.cfunc`."""
+        jacobian = dispatcher(self.origin.function, "jacobian", self.origin.options)
+        return _cfunc(self, self, jacobian, prototype, order)
+
+
+def _cfunc(form: Any, primal: Any, jacobian: Any, prototype: str | None, order: str) -> Any:
+    """Compiled once for each prototype, and kept as long as the form."""
+    from .cfunc import make_cfunc
+
+    kept = vars(form).setdefault("_cfuncs", {})
+    if (prototype, order) not in kept:
+        kept[prototype, order] = make_cfunc(primal, jacobian, form.origin.mode, prototype, order)
+    return kept[prototype, order]
+
+
+_CLASSES = {"primal": PrimalDispatcher, "jacobian": JacobianDispatcher, "value_and_jacobian": PairDispatcher}
 
 
 def dispatcher(function: Callable[..., Any], mode: str, options: Any, form: Any = None) -> Any:
@@ -169,10 +239,8 @@ def dispatcher(function: Callable[..., Any], mode: str, options: Any, form: Any 
         emitter.inputs  # noqa: B018  raises what is wrong with the source, wrt or of
     plain = plain_and_parameters(function)[0]
     stub = _stub(plain, form_name(plain, mode), mode, emitter.names)
-    cls = JacobianDispatcher if mode == "jacobian" else GeneratedDispatcher
-    key = functools.partial(base_key, function, options) if options.cache else None
-    made = cls(stub, emitter, options.numba(), key=key, mode=mode)
-    made._function, made._settings, made._form = function, options, form
+    made = _CLASSES.get(mode, GeneratedDispatcher)(stub, emitter, Origin(function, options, mode))
+    made.form = form
     return made
 
 

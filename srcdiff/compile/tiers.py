@@ -17,6 +17,7 @@ from types import FunctionType
 from typing import Any
 
 from ..frontend.unwrap import bind, unwrap
+from ..places import Origin, reduce_form
 from .environment import artefact_key, environment
 from .key import Uncacheable, digest, fingerprint
 from .store import Artefact, default_store
@@ -50,6 +51,8 @@ def base_key(function: Callable[..., Any], options: Any) -> bytes:
     effective = {name: value for name, value in vars(options).items() if name not in ("given", "cache", "types")}
     return fingerprint(function, effective)
 
+
+_SET_CLASS: Any = vars(object)["__class__"].__set__
 
 PATIENCE = 1000
 """Calls that linked code does not take before all go to the dispatcher; a hundred times as many before Numba is
@@ -108,11 +111,9 @@ def _call_parameters(plain: FunctionType, names: list[str], mode: str) -> tuple[
 
 
 class Form:
-    """One form of a function. `origin` is the object and the attribute that it is, `face` an object that calls it."""
+    """One form of a function. `face` is an object that calls it."""
 
-    def __init__(
-        self, function: Callable[..., Any], mode: str, options: Any, *, origin: tuple[Any, str], face: Any = None
-    ):
+    def __init__(self, function: Callable[..., Any], mode: str, options: Any, *, face: Any = None):
         plain, self._parameters = plain_and_parameters(function)
         self.__name__ = self.__qualname__ = form_name(plain, mode)
         self.__module__ = plain.__module__
@@ -120,7 +121,7 @@ class Form:
         self._function = function
         self._mode = mode
         self._options = options
-        self._origin = origin
+        self.origin = Origin(function, options, mode)
         self._face = face
         self._links: dict[str, Any] = {}
         self._kept: list[Artefact] = []
@@ -231,11 +232,17 @@ class Form:
             space = {"__call__": staticmethod(target), "__module__": base.__module__, "_own_call": True}
             own = type(base.__name__, (base,), space)
             own.__qualname__ = base.__qualname__
-            object.__setattr__(thing, "__class__", own)
+            _SET_CLASS(thing, own)
 
     @property
     def _numba_type_(self) -> Any:
         return self._dispatcher._numba_type_
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """That of a dispatcher where Numba is imported: it asks so where a function type is declared."""
+        numba = sys.modules.get("numba.core.dispatcher")
+        return type(self) if numba is None else numba.Dispatcher
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -247,21 +254,21 @@ class Form:
         return getattr(self._dispatcher, name)
 
     def __reduce__(self) -> Any:
-        return getattr, self._origin
+        return reduce_form(self.origin)
 
     def __repr__(self) -> str:
-        return f"<{self.__name__}{self.__signature__}>"
+        return f"<{self.origin}{self.__signature__}>"
 
 
 class JacobianForm(Form):
-    """The Jacobian as a function, and its other forms."""
+    """The Jacobian as a function, and its other forms.
 
-    @functools.cached_property
-    def matrix(self) -> Form:
-        """The m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order."""
-        return Form(self._function, "matrix", self._options, origin=(self, "matrix"))
+    `matrix` gives the m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order. `into(out, *args)`
+    fills `out`, of shape (m, n), with the matrix and allocates nothing.
+    """
 
-    @functools.cached_property
-    def into(self) -> Form:
-        """`into(out, *args)` fills `out`, of shape (m, n), with the matrix and allocates nothing."""
-        return Form(self._function, "into", self._options, origin=(self, "into"))
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("matrix", "into"):
+            return super().__getattr__(name)
+        # Kept among the object's own attributes, with no descriptor of the class that slows `jacobian.into` down.
+        return self.__dict__.setdefault(name, Form(self._function, name, self._options))
