@@ -23,12 +23,13 @@ from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
 
 from ..errors import ArgumentError, UnsupportedType
+from ..frontend.specs import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
+from ..ir.types import BOOL, INT64, STRING, ScalarType
 from ..module import Module
 from .artefacts import Kept, signature_of
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..frontend.parameters import Spec
     from .store import Artefact
 
 __all__ = ["GeneratedDispatcher", "load", "make_stub", "spec_of"]
@@ -36,9 +37,6 @@ __all__ = ["GeneratedDispatcher", "load", "make_stub", "spec_of"]
 
 def spec_of(kind: Any, name: str) -> Spec:
     """What the frontend needs to know of a Numba type."""
-    from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, TupleSpec
-    from ..ir.types import BOOL, INT64, STRING, ScalarType
-
     kind = types.unliteral(kind)
     if isinstance(kind, types.Omitted):
         return ConstantSpec(kind.value)

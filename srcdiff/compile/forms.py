@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numba
 
 from ..errors import ArgumentError, SourceError, WrtError
+from ..frontend.specs import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
 from ..module import Module
 from .cpu import GeneratedDispatcher, make_stub, spec_of
 from .tiers import base_key, form_name, plain_and_parameters
 
 if TYPE_CHECKING:
-    from ..frontend.parameters import Spec
     from ..frontend.source import Source
 
 __all__ = ["JacobianDispatcher", "dispatcher"]
@@ -75,8 +75,6 @@ class _Emitter:
         )
 
     def _primals(self, specs: dict[str, Spec]) -> dict[str, Spec]:
-        from ..frontend.parameters import TupleSpec
-
         primals = specs["primals"]
         if not isinstance(primals, TupleSpec) or len(primals.items) != len(self.names):
             raise ArgumentError(
@@ -94,8 +92,6 @@ class _Emitter:
 
 def _check_out(spec: Spec) -> None:
     """Derivatives are not rounded to integers."""
-    from ..frontend.parameters import ArraySpec
-
     if not isinstance(spec, ArraySpec) or spec.ndim != 2 or not spec.dtype.is_differentiable:
         raise ArgumentError(
             "into fills a matrix of floats, with a row an output and a column an input",
@@ -105,8 +101,6 @@ def _check_out(spec: Spec) -> None:
 
 def _check_input(name: str, spec: Spec, strict: bool) -> None:
     """Integers are promoted; truth values, strings and None cannot vary."""
-    from ..frontend.parameters import ConstantSpec, ScalarSpec
-
     if isinstance(spec, ConstantSpec) and (spec.value is None or isinstance(spec.value, (bool, str))):
         raise WrtError(f"{name} is {spec.value!r}, which cannot vary", hint="Leave it out: name the others in wrt=.")
     if isinstance(spec, ScalarSpec) and spec.type.kind in ("bool", "str"):
@@ -118,8 +112,6 @@ def _check_input(name: str, spec: Spec, strict: bool) -> None:
 
 def _varying(name: str, spec: Spec) -> Spec:
     """A default that the call leaves out varies as a value that it passes."""
-    from ..frontend.parameters import ConstantSpec
-
     return spec_of(numba.typeof(spec.value), name) if isinstance(spec, ConstantSpec) else spec
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
 
 from ..errors import SourceError
-from ..ir.types import BOOL, COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INT64, STRING, ScalarType
+from ..ir.types import BOOL, COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INT64, STRING
 from .bindings import names_in
 from .source import Source, find_source
+from .specs import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
 from .walk import Walker
 
 __all__ = [
@@ -33,32 +33,6 @@ __all__ = [
     "split_types",
 ]
 
-
-@dataclass(frozen=True)
-class ScalarSpec:
-    type: ScalarType
-
-
-@dataclass(frozen=True)
-class ArraySpec:
-    dtype: ScalarType
-    ndim: int
-
-
-@dataclass(frozen=True)
-class TupleSpec:
-    items: tuple[Spec, ...]
-    record: Any = None
-
-
-@dataclass(frozen=True)
-class ConstantSpec:
-    """An argument whose value is known when compiling: None, or a default that the call leaves out."""
-
-    value: Any
-
-
-Spec = ScalarSpec | ArraySpec | TupleSpec | ConstantSpec
 
 _SCALARS = {
     "float": FLOAT64, "float64": FLOAT64, "double": FLOAT64, "f8": FLOAT64, "float32": FLOAT32, "f4": FLOAT32,
