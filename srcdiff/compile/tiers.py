@@ -51,6 +51,8 @@ def base_key(function: Callable[..., Any], options: Any) -> bytes:
     return fingerprint(function, effective)
 
 
+_SET_CLASS: Any = vars(object)["__class__"].__set__
+
 PATIENCE = 1000
 """Calls that linked code does not take before all go to the dispatcher; a hundred times as many before Numba is
 imported for them, which takes as long as a hundred thousand calls."""
@@ -231,11 +233,17 @@ class Form:
             space = {"__call__": staticmethod(target), "__module__": base.__module__, "_own_call": True}
             own = type(base.__name__, (base,), space)
             own.__qualname__ = base.__qualname__
-            object.__setattr__(thing, "__class__", own)
+            _SET_CLASS(thing, own)
 
     @property
     def _numba_type_(self) -> Any:
         return self._dispatcher._numba_type_
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """That of a dispatcher where Numba is imported: it asks so where a function type is declared."""
+        numba = sys.modules.get("numba.core.dispatcher")
+        return type(self) if numba is None else numba.Dispatcher
 
     @property
     def __signature__(self) -> inspect.Signature:
