@@ -6,9 +6,11 @@
               be right, without an exception or a signal
 
 Each process prints results that are compared; the counts are printed, and the exit status is 1 if anything failed.
+Ctrl-C ends what is running, and its counts so far are printed.
 """
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
@@ -83,29 +85,37 @@ class Place:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+class Tally:
+    """How many runs there were so far, and what failed."""
+
+    def __init__(self):
+        self.runs = 0
+        self.failures = []
+
+
 def judge(process, wanted, failures, warnings_allowed=False):
     out, err = process.communicate()
     if out != wanted or process.returncode != 0 or (err and not (warnings_allowed and "srcdiff cache" in err)):
         failures.append((process.returncode, out, err[-500:]))
 
 
-def starts(processes, rounds):
+def starts(processes, rounds, tally):
     """Different signatures and different constants at once, in one directory."""
-    place, failures = Place(), []
+    place, failures = Place(), tally.failures
     for number in range(rounds):
         place.empty()
         jobs = [(float(1 + i % 2), ("float", "int", "complex")[i % 3]) for i in range(processes)]
         running = [(job, place.start(*job)) for job in jobs]
         for job, process in running:
             judge(process, expected(*job), failures)
+        tally.runs += processes
         if place.partial():
             failures.append(("partial files", number))
     place.remove()
-    return processes * rounds, failures
 
 
-def kills(count, rng):
-    place, failures = Place(), []
+def kills(count, rng, tally):
+    place, failures = Place(), tally.failures
     begin = time.perf_counter()
     judge(place.start(), expected(1.0, "float"), failures)
     longest = time.perf_counter() - begin
@@ -118,20 +128,20 @@ def kills(count, rng):
         except subprocess.TimeoutExpired:
             process.kill()
         process.communicate()
+        tally.runs += 1
         if place.partial():
             failures.append(("partial file",))
         if rng.random() < 0.1:
             judge(place.start(), expected(1.0, "float"), failures)
     judge(place.start(), expected(1.0, "float"), failures)
     place.remove()
-    return count, failures
 
 
-def bits(count, rng):
+def bits(count, rng, tally):
     """A bit of every artefact is flipped. The store must see each; forty processes start with such files."""
     from srcdiff.compile.store import unpack
 
-    place, failures = Place(), []
+    place, failures = Place(), tally.failures
     judge(place.start(), expected(1.0, "float"), failures)
     whole = {}
     for path in place.artefacts():
@@ -149,8 +159,8 @@ def bits(count, rng):
                 failures.append(("a flipped bit was not seen", path, bit))
         if number < processes:
             judge(place.start(), expected(1.0, "float"), failures, warnings_allowed=True)
+        tally.runs += 1
     place.remove()
-    return count, failures
 
 
 def main():
@@ -163,17 +173,20 @@ def main():
     rng = random.Random(given.seed)
     share = 20 if given.quick else 1
     runs = {
-        "starts": lambda: starts(32 // (4 if given.quick else 1), 50 // share),
-        "kills": lambda: kills(500 // share, rng),
-        "bits": lambda: bits(1000 // share, rng),
+        "starts": lambda tally: starts(32 // (4 if given.quick else 1), 50 // share, tally),
+        "kills": lambda tally: kills(500 // share, rng, tally),
+        "bits": lambda tally: bits(1000 // share, rng, tally),
     }
     failed = 0
     for name in given.what:
         begin = time.perf_counter()
-        count, failures = runs[name]()
-        failed += len(failures)
-        print(f"{name:<8} {count:>5} runs, {len(failures)} failures, {time.perf_counter() - begin:.0f} s", flush=True)
-        for failure in failures[:5]:
+        tally = Tally()
+        with contextlib.suppress(KeyboardInterrupt):
+            runs[name](tally)
+        failed += len(tally.failures)
+        seconds = time.perf_counter() - begin
+        print(f"{name:<8} {tally.runs:>5} runs, {len(tally.failures)} failures, {seconds:.0f} s", flush=True)
+        for failure in tally.failures[:5]:
             print("        ", failure)
     sys.exit(1 if failed else 0)
 

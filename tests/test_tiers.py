@@ -278,6 +278,19 @@ def test_the_object_in_compiled_code():
     assert argument(f.jacobian, 2.0) == (9.0, 12.0) == f.jacobian(2.0, 3.0)
 
 
+def test_where_a_function_type_is_declared():
+    f = jacobian_compiled(lambda x: x**3)
+    linked(f.jacobian, 2.0)
+    kind = numba.types.FunctionType(numba.types.float64(numba.types.float64))
+
+    @numba.njit(numba.types.float64(kind, numba.types.float64))
+    def caller(g, x):
+        return g(x)
+
+    assert isinstance(f.jacobian, numba.core.dispatcher.Dispatcher)
+    assert caller(f.jacobian, 2.0) == 12.0
+
+
 def test_attributes_of_the_dispatcher():
     f = jacobian_compiled(lambda x, y: x * y**2)
     form = linked(f.jacobian, 2.0, 3.0)
