@@ -1,12 +1,13 @@
 """An extended Kalman filter: a robot drives by odometry and corrects itself by ranges and bearings of landmarks.
 
-The filter linearises two models at every step; both Jacobians come from the models as they are written
-(Thrun, Burgard & Fox, Probabilistic Robotics, 2005, sections 5.4 and 7.4).
+The filter linearises two models at every step; both Jacobians come from the models as they are written. The whole
+simulation is one compiled loop (Thrun, Burgard & Fox, Probabilistic Robotics, 2005, sections 5.4 and 7.4).
 """
 
 import math
 
 import numpy as np
+from numba import njit
 
 from srcdiff import jacobian_compiled
 
@@ -44,49 +45,62 @@ def measure(state, landmark):
     return np.array([math.hypot(dx, dy), math.atan2(dy, dx) - heading])
 
 
+@njit
 def wrap(angle):
     return (angle + math.pi) % (2.0 * math.pi) - math.pi
 
 
+@njit
 def predict(state, covariance, control):
     state, (F, V) = move.value_and_jacobian(state, control, DT)
     return state, F @ covariance @ F.T + V @ CONTROL_COVARIANCE @ V.T
 
 
+@njit
 def correct(state, covariance, landmark, measurement):
     expected, H = measure.value_and_jacobian(state, landmark)
     innovation = measurement - expected
     innovation[1] = wrap(innovation[1])
     S = H @ covariance @ H.T + MEASUREMENT_COVARIANCE
-    gain = np.linalg.solve(S, H @ covariance).T
+    gain = np.ascontiguousarray(np.linalg.solve(S, H @ covariance).T)
     return state + gain @ innovation, covariance - gain @ S @ gain.T
 
 
-def simulate(steps=600, seed=3):
-    """Drive a figure of eight. Returns the errors of (filter, odometry alone) and the normalised squared error.
-
-    The normalised squared error averages 3, the dimension of the state, for a filter whose covariance is honest.
-    """
-    rng = np.random.default_rng(seed)
-    truth = np.array([0.0, 0.0, 0.0])
-    state, covariance = truth.copy(), np.diag([1e-4, 1e-4, 1e-4])
+@njit
+def track(control_noise, measurement_noise):
+    """Drive a figure of eight with the given noise. Returns what `simulate` does."""
+    steps = len(control_noise)
+    truth = np.zeros(3)
+    state, covariance = truth.copy(), np.diag(np.full(3, 1e-4))
     odometry = truth.copy()
     errors = np.empty((steps, 2))
     normalised = np.empty(steps)
     for i in range(steps):
         command = np.array([1.0, 0.4 * math.cos(0.1 * i * DT)])
-        truth = move(truth, command + rng.normal(size=2) * np.sqrt(np.diag(CONTROL_COVARIANCE)), DT)
+        truth = move(truth, command + control_noise[i], DT)
         odometry = move(odometry, command, DT)
         state, covariance = predict(state, covariance, command)
         if i % 5 == 0:
-            for landmark in LANDMARKS:
-                noise = rng.normal(size=2) * np.sqrt(np.diag(MEASUREMENT_COVARIANCE))
-                state, covariance = correct(state, covariance, landmark, measure(truth, landmark) + noise)
+            for j in range(len(LANDMARKS)):
+                measured = measure(truth, LANDMARKS[j]) + measurement_noise[i, j]
+                state, covariance = correct(state, covariance, LANDMARKS[j], measured)
         error = state - truth
         error[2] = wrap(error[2])
-        errors[i] = math.hypot(error[0], error[1]), math.hypot(*(odometry - truth)[:2])
+        errors[i, 0] = math.hypot(error[0], error[1])
+        errors[i, 1] = math.hypot(odometry[0] - truth[0], odometry[1] - truth[1])
         normalised[i] = error @ np.linalg.solve(covariance, error)
     return errors, normalised
+
+
+def simulate(steps=600, seed=3):
+    """Errors of (filter, odometry alone) at each step, and the normalised squared error.
+
+    The normalised squared error averages 3, the dimension of the state, for a filter whose covariance is honest.
+    """
+    rng = np.random.default_rng(seed)
+    control_noise = rng.normal(size=(steps, 2)) * np.sqrt(np.diag(CONTROL_COVARIANCE))
+    measurement_noise = rng.normal(size=(steps, len(LANDMARKS), 2)) * np.sqrt(np.diag(MEASUREMENT_COVARIANCE))
+    return track(control_noise, measurement_noise)
 
 
 def main():

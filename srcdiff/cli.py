@@ -1,4 +1,4 @@
-"""The command line: `srcdiff emit`, `check`, `lint`, `rules`."""
+"""The command line: `srcdiff emit`, `check`, `lint`, `rules`, `cache`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .cache_cli import cache
 from .errors import SrcdiffError
 
 __all__ = ["main"]
@@ -49,9 +50,13 @@ def main() -> None:
       srcdiff check drag.py:drag --args "2.0, 0.3, 10"
       srcdiff lint drag.py
       srcdiff rules
+      srcdiff cache list
 
     Exit codes: 0 success, 1 a mismatch, a stale file or findings under --strict, 2 an error.
     """
+
+
+main.add_command(cache)
 
 
 # Targets

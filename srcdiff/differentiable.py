@@ -18,7 +18,36 @@ __all__ = ["Differentiable", "emit", "jacobian", "jacobian_compiled"]
 Shapes = Mapping[str, int | Sequence[int]]
 
 
-class Differentiable:
+class _Lazy:
+    """An attribute made on first use, by the method that it decorates.
+
+    Not a `functools.cached_property`: that takes a lock in Python 3.11, which threads could hold in the opposite order
+    to Numba's, and knows no slots. The first thread to finish wins.
+    """
+
+    def __init__(self, make: Callable[[Any], Any]):
+        self.make = make
+        self.name = make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        made = self.make(instance)
+        if self.name not in instance._made:
+            setattr(instance, self.name, made)
+            instance._made.add(self.name)
+        return getattr(instance, self.name)
+
+
+class _WithJacobian:
+    """Where an object keeps its Jacobian: of all kinds of attributes a slot is looked up fastest."""
+
+    __slots__ = ("jacobian",)
+    jacobian: Any
+
+
+class Differentiable(_WithJacobian):
     """A function with its derivatives, all compiled on first use.
 
     Attributes
@@ -38,51 +67,70 @@ class Differentiable:
         functools.update_wrapper(self, function, updated=())
         self.__srcdiff_function__ = function
         self.__wrapped__ = function
+        self._made: set[str] = set()
         self._options = options
         if options.types is not None:
             self.jacobian.compile(options.signature())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # The dispatcher becomes the type's own `__call__`, so that later calls go to it directly.
-        primal = self._primal
-        cls = type(self)
-        name = cls.__name__
-        own = type(name, (Differentiable,), {"__call__": staticmethod(primal), "__module__": cls.__module__})
-        own.__qualname__ = name
-        object.__setattr__(self, "__class__", own)
-        return primal(*args, **kwargs)
+        return self._primal(*args, **kwargs)
 
-    @functools.cached_property
+    @_Lazy
     def _primal(self) -> Any:
-        return self._dispatcher("primal")
+        return self._form("primal", face=self)
 
-    @functools.cached_property
+    @_Lazy
     def _numba_type_(self) -> Any:
         """How Numba types this object in compiled code: `f(x)`, `f.jacobian(x)`, `f.jacobian.into(out, x)`."""
         from .compile.nopython import DifferentiableType
 
         return DifferentiableType(self)
 
-    @functools.cached_property
-    def jacobian(self) -> Any:
-        return self._dispatcher("jacobian")
-
-    @functools.cached_property
+    @_Lazy
     def value_and_jacobian(self) -> Any:
-        return self._dispatcher("value_and_jacobian")
+        return self._form("value_and_jacobian")
 
-    @functools.cached_property
+    @_Lazy
     def jvp(self) -> Any:
-        return self._dispatcher("jvp")
+        return self._form("jvp")
 
     def emit(self, mode: str = "jacobian", types: Any = None) -> str:
         """The generated source of one mode: "jacobian", "value_and_jacobian", "matrix", "into", "jvp" or "primal"."""
         return self._options.emit(self.__srcdiff_function__, mode, types)
 
-    def _dispatcher(self, mode: str) -> Any:
-        from .compile.forms import dispatcher
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """The function as a C function; `f.jacobian.cfunc` and `f.value_and_jacobian.cfunc` take the same.
 
-        return dispatcher(self.__srcdiff_function__, mode, self._options)
+        Parameters
+        ----------
+        prototype
+            A C prototype with names, such as `"void (double t, const double *y, double *out, void *user_data)"`.
+            Parameters of the function are found by name. Results go to `out` (`out_` if the function has a parameter of
+            this name), values to `value` where there are both, and a single number may be returned. Lengths stand in
+            brackets, `y[3]` or `y[n]` with a parameter `int n`, or follow from the function. What the prototype does
+            not name is read from `user_data`, in order, as from a C struct, or takes its default. An `int` that is
+            returned is 0, or -1 where the function raises; results are nan then. Without a prototype: the results,
+            then the parameters, as of `into`.
+        order
+            "C" for a Jacobian row by row, "F" for columns, as Fortran and LAPACK have it.
+
+        Returns
+        -------
+        CFunction
+            With `prototype`, `address`, `ctypes`, `capsule`, and `low_level_callable(*values of user_data)`.
+
+        Raises
+        ------
+        ArgumentError
+            The prototype does not fit the function.
+        """
+        return self._primal.cfunc(prototype, order=order)
+
+    def _form(self, mode: str, face: Any = None) -> Any:
+        from .compile.tiers import Form, JacobianForm
+
+        cls = JacobianForm if mode == "jacobian" else Form
+        return cls(self.__srcdiff_function__, mode, self._options, face=face)
 
     def __reduce__(self) -> Any:
         import sys
@@ -92,6 +140,11 @@ class Differentiable:
             found = getattr(found, part, None)
         if found is self:
             return self.__qualname__
+        from .places import Origin, find, place_of
+
+        place = place_of(Origin(self.__srcdiff_function__, self._options, "object"), everywhere=False)
+        if place is not None:
+            return find, (place, "object")
         return _differentiable, (self.__srcdiff_function__, self._options)
 
     def __repr__(self) -> str:
@@ -106,6 +159,28 @@ class Differentiable:
         )
 
 
+def _named(cls: type) -> Any:
+    """Users see one class, `Differentiable`, whatever state its objects are in."""
+    cls.__name__ = cls.__qualname__ = "Differentiable"
+    cls.__module__ = __name__
+    return cls
+
+
+@_named
+class _Fresh(Differentiable):
+    """Until its Jacobian is first looked up; after that `f.jacobian` is the slot."""
+
+    @_Lazy
+    def jacobian(self) -> Any:
+        made = self._form("jacobian")
+        cls = type(self)
+        if cls is not _Fresh and _Fresh in cls.__bases__:
+            cls.__bases__ = (Differentiable,)
+        elif cls is _Fresh:
+            object.__setattr__(self, "__class__", Differentiable)
+        return made
+
+
 class Options:
     """The options of `jacobian_compiled`, checked."""
 
@@ -118,9 +193,18 @@ class Options:
         shapes: Shapes | None = None,
         types: Any = None,
         fastmath: Any = None,
+        chunk: int | None = None,
+        cache: bool = True,
     ):
         given = {"wrt": wrt, "of": of, "strict": strict, "shapes": shapes, "types": types, "fastmath": fastmath}
         self.given: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+        if chunk is not None:
+            if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+                raise ArgumentError(f"chunk={chunk!r} is no number of directions", hint="Give 8, 16, 32 or 64.")
+            self.given["chunk"] = chunk
+        self.chunk = chunk
+        if not cache:
+            self.given["cache"] = False
         self.wrt = wrt if wrt is None or isinstance(wrt, (str, int)) else tuple(wrt)
         self.of = (of,) if isinstance(of, str) else tuple(of or ())
         self.strict = bool(strict)
@@ -132,6 +216,7 @@ class Options:
             self.shapes[name] = lengths
         self.types = types
         self.fastmath = {"contract"} if fastmath is None else fastmath
+        self.cache = bool(cache)
 
     def numba(self) -> dict[str, Any]:
         """What `numba.njit` is given."""
@@ -168,7 +253,15 @@ class Options:
                 raise WrtError(f"{name!r} is no parameter of {source.name}", hint=f"It has {', '.join(names)}.")
         specs, assumed = guess_specs(source, known, self.shapes)
         module = build(
-            source, specs, mode=mode, wrt=self.wrt, of=self.of, shapes=self.shapes, strict=self.strict, assumed=assumed
+            source,
+            specs,
+            mode=mode,
+            wrt=self.wrt,
+            of=self.of,
+            shapes=self.shapes,
+            strict=self.strict,
+            assumed=assumed,
+            chunk=self.chunk,
         )
         return module.text
 
@@ -184,6 +277,8 @@ def jacobian_compiled(
     shapes: Shapes | None = None,
     types: Any = None,
     fastmath: Any = None,
+    chunk: int | None = None,
+    cache: bool = True,
 ) -> Callable[[Callable[..., Any]], Differentiable]: ...
 def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Compile a function together with its derivatives. Use it bare or with options.
@@ -202,8 +297,12 @@ def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: 
         Lengths of small arrays where the text does not tell them, such as `{"y": 3, "R": (3, 3)}`.
     types
         A signature in Numba's spelling, to compile at once: `"float64, float64[:]"`.
+    chunk
+        How many directions an array program carries at once, by default 16; a multiple of 8 fills vector registers.
     fastmath
         Numba's flags for floating-point transformations; by default `{"contract"}`, as C compilers do.
+    cache
+        Whether compiled code is kept on disk for later processes.
 
     Raises
     ------
@@ -234,7 +333,7 @@ def _differentiable(function: Callable[..., Any], options: Options) -> Different
     if isinstance(function, Differentiable):
         options = Options(**{**function._options.given, **options.given})
         function = function.__srcdiff_function__
-    return Differentiable(function, options)
+    return _Fresh(function, options)
 
 
 def jacobian(function: Callable[..., Any], **options: Any) -> Any:
@@ -274,5 +373,5 @@ def emit(
         return 3.0 * x**2
     <BLANKLINE>
     """
-    options = Options(wrt=wrt, of=of, shapes=shapes, strict=strict)
+    options = Options(wrt=wrt, of=of, shapes=shapes, strict=strict, chunk=chunk)
     return _differentiable(function, options).emit(mode, types)

@@ -8,13 +8,13 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from .analyses.activity import activity, callees, has_arrays, uses_arrays
 from .analyses.operations import path_operations
 from .differentiate.accumulate import accumulate
-from .differentiate.chunks import Chunks
+from .differentiate.chunks import Chunks, promoted
 from .differentiate.forward import Differentiator, Tangents
 from .differentiate.helpers import HelperDerivatives
 from .differentiate.results import Layout
@@ -42,6 +42,7 @@ from .ir.statements import (
     statements,
 )
 from .ir.verify import verify
+from .module import Module
 from .optimize.dead import remove_dead
 from .optimize.inline import inline_calls, size
 from .optimize.loads import hoist_loads
@@ -55,18 +56,6 @@ _USED = frozenset({"np", "math", "cmath", *dir(builtins)})
 """What emitted code may need under its usual name."""
 
 _SUFFIX = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}
-
-
-@dataclass(frozen=True)
-class Module:
-    """A complete emitted module, and what is needed to run it."""
-
-    text: str
-    entry: str
-    parameters: tuple[str, ...]
-    objects: Mapping[str, Any]
-    """The user's own namedtuples and exceptions, by the names under which the text uses them."""
-    branches: Mapping[int, str] = field(default_factory=dict)
 
 
 def choose_inputs(source: Source, wrt: Any, of: Sequence[str]) -> tuple[list[str], bool]:
@@ -271,7 +260,10 @@ class _ArrayAssembly:
             {key: _definition(key, value) for key, value in self.program.objects.items()},
             [inspect.getsource(f).rstrip() + "\n" for f in _support_functions(functions)],
         )
-        return Module(text, entry, tuple(made[-1][1]), dict(self.program.objects), branches)
+        kinds = [leaf.dtype for leaf in (*leaves(self.outputs), *(x for i in self.inputs for x in leaves(i.structure)))]
+        dtype = promoted(kinds)
+        shapes = dict(self.lowered.guards)
+        return Module(text, entry, tuple(made[-1][1]), dict(self.program.objects), branches, shapes, dtype)
 
     def varying(self) -> list[str]:
         """The user's variables that depend on the inputs."""
@@ -435,7 +427,10 @@ class _Assembly:
             {key: _definition(key, value) for key, value in program.objects.items()},
             [inspect.getsource(SUPPORT[s]).rstrip() + "\n" for s in needed(_support(functions))],
         )
-        return Module(text, name, tuple(self._parameters()), dict(program.objects), dict(branches))
+        dtype = self.layout().dtype(*leaves(self.outputs), *leaves(self.input_structure))
+        return Module(
+            text, name, tuple(self._parameters()), dict(program.objects), dict(branches), dict(self._shapes()), dtype
+        )
 
     def _check_names(self, functions: Sequence[str]) -> None:
         """The user's variables must not hide what the text uses: a module, or a builtin."""
@@ -466,12 +461,7 @@ class _Assembly:
             dots = [self._dot(i.name) for i in self.inputs]
             comma = "," if len(dots) == 1 and not self.single else ""
             lines.append(Line(f"{', '.join(dots)}{comma} = {self.own['tangents']}"))
-        guards = list(self.lowered.guards)
-        if self.mode == "jvp":
-            guards += [(self._dot(n), shape) for n, shape in self.lowered.guards if n in self.wrt]
-        if self.mode == "into":
-            rows = sum(count_of(leaf) for leaf in leaves(self.outputs))
-            guards.insert(0, (self.own["out"], (rows, len(self.labels))))
+        guards = self._shapes()
         for name, shape in guards if self.checked else ():
             if len(shape) == 1:
                 test, words = f"len({name}) != {shape[0]}", f"{shape[0]} element{'s' * (shape[0] != 1)}"
@@ -479,7 +469,23 @@ class _Assembly:
                 test, words = f"{name}.shape != {shape}", f"shape {shape}"
             lines.append(Line(f"if {test}:"))
             lines.append(Line(f'    raise ValueError("{name} must have {words}")'))
+        written = [name for name in (*self.own.values(), *self.lowered.filled) if self.checked]
+        for i, (name, shape) in enumerate(guards):
+            for other, same in guards[i + 1 :]:
+                if shape == same and (name in written or other in written):
+                    lines.append(Line(f"if {name} is {other}:"))
+                    lines.append(Line(f'    raise ValueError("{name} and {other} must be different arrays")'))
         return (*lines, *map(Line, self.lowered.prelude))
+
+    def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Of the arrays among the arguments; `out` comes first."""
+        shapes = list(self.lowered.guards)
+        if self.mode == "jvp":
+            shapes += [(self._dot(n), shape) for n, shape in self.lowered.guards if n in self.wrt]
+        if self.mode == "into":
+            rows = sum(count_of(leaf) for leaf in leaves(self.outputs))
+            shapes.insert(0, (self.own["out"], (rows, len(self.labels))))
+        return shapes
 
     def _dot(self, name: str) -> str:
         if name not in self.dots:

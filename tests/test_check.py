@@ -7,7 +7,7 @@ import pytest
 
 from srcdiff import ArgumentError, check, jacobian_compiled
 from srcdiff.check import Report, Row
-from srcdiff.compile.forms import JacobianDispatcher
+from srcdiff.compile.tiers import JacobianForm
 from srcdiff.points import random_arguments
 from srcdiff.references import differences
 
@@ -57,7 +57,7 @@ def test_the_report_is_a_table():
 
 @pytest.mark.parametrize("wrong", [1e-6, 1e-2, math.nan])
 def test_a_wrong_derivative_is_caught(monkeypatch, wrong):
-    right = JacobianDispatcher.matrix
+    right = JacobianForm.matrix
 
     class Wrong:
         def __get__(self, instance, owner):
@@ -70,7 +70,7 @@ def test_a_wrong_derivative_is_caught(monkeypatch, wrong):
 
             return matrix
 
-    monkeypatch.setattr(JacobianDispatcher, "matrix", Wrong())
+    monkeypatch.setattr(JacobianForm, "matrix", Wrong())
     report = check(spiral, 0.5, 1.2)
     assert not report
     assert rows(report)["d/dy"] is False and rows(report)["d/dx"] is True

@@ -5,6 +5,7 @@ import copy
 import math
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -382,6 +383,65 @@ def test_jvp_of_other_arguments():
         f.jvp((3.0, 4.0, 5.0), (1.0, 1.0))
 
 
+@pytest.mark.parametrize(
+    ("primals", "tangents", "message"),
+    [
+        ((np.ones(3), 2.0), (1.0, 1.0), "the tangent of x is float64, and must be a 1-d array of float64"),
+        ((np.ones(3), 2.0), (np.ones((3, 1)), 1.0), "a 2-d array of float64, and must be a 1-d array"),
+        ((np.ones(3), 2.0), (np.ones(3, np.float32), 1.0), "a 1-d array of float32, and must be"),
+        ((np.ones(3), 2.0), (np.ones(3, int), 1.0), "a 1-d array of int64, and must be"),
+        ((np.ones(3), 2.0), (np.ones(3), (1.0,)), "the tangent of s is a tuple of 1, and must be a number, float64"),
+        ((np.ones(3), 2.0), (np.ones(3), 1), "the tangent of s is int64, and must be a number, float64"),
+        ((np.ones(3), 2.0), (np.ones(3), None), "the tangent of s is None, and must be"),
+    ],
+)
+def test_jvp_with_tangents_of_another_structure(primals, tangents, message):
+    with pytest.raises(ArgumentError, match=re.escape(message)):
+        jacobian_compiled(vector).jvp(primals, tangents)
+
+
+def test_jvp_with_tuples_and_integers():
+    def f(p, k):
+        return p[0] * p[1] * k
+
+    g = jacobian_compiled(f)
+    assert g.jvp(((2.0, 3), 4), ((1.0, 0.0), 0.0)) == (24.0, 12.0)
+    with pytest.raises(ArgumentError, match=r"the tangent of p is float64, and must be a tuple of 2"):
+        g.jvp(((2.0, 3.0), 4.0), (1.0, 1.0))
+    with pytest.raises(ArgumentError, match=r"the tangent of p\[1\] is int64, and must be a number, float64"):
+        g.jvp(((2.0, 3.0), 4.0), ((1.0, 0), 1.0))
+
+
+@pytest.mark.parametrize(("given", "out"), [("float64", "float32"), ("float32", "float64"), ("float64", "complex128")])
+def test_into_takes_the_dtype_of_the_jacobian_alone(given, out):
+    f = jacobian_compiled(wrt="x")(vector)
+    x = np.ones(3, given)
+    with pytest.raises(ArgumentError, match=f"for these arguments is {given}, and out is {out}"):
+        f.jacobian.into(np.zeros((2, 3), out), x, x[0])
+    matrix = np.zeros((2, 3), given)
+    f.jacobian.into(matrix, x, x[0])
+    np.testing.assert_array_equal(matrix, [[1, 0, 0], [0, 1, 1]])
+
+
+def test_an_argument_that_is_filled_must_not_be_another_argument():
+    def rhs(t, y, dy):
+        dy[0] = -y[0]
+        dy[1] = y[0] * y[1]
+
+    f = jacobian_compiled(wrt="y", of="dy", shapes={"y": 2, "dy": 2})(rhs)
+    y = np.ones(2)
+    for form in (f, f.jacobian, f.value_and_jacobian, f.jacobian.matrix):
+        with pytest.raises(ValueError, match="y and dy must be different arrays"):
+            form(0.0, y, y)
+    with pytest.raises(ValueError, match="y and dy must be different arrays"):
+        f.jacobian.into(np.zeros((2, 2)), 0.0, y, y[:])
+    with pytest.raises(ValueError, match="y and dy must be different arrays"):
+        f.jvp((0.0, y, y), y)
+    R = np.eye(2)
+    with pytest.raises(ValueError, match="out and R must be different arrays"):
+        jacobian_compiled(wrt="x", shapes={"x": 2, "R": (2, 2)})(lambda R, x: R @ x).jacobian.into(R, R, y)
+
+
 # The object
 
 
@@ -390,6 +450,17 @@ def test_the_primal_is_the_function():
     assert f(3.0, 4.0, 5.0) == three(3.0, 4.0, 5.0)
     assert f.__name__ == "three" and f.__wrapped__ is three
     assert repr(f) == "<differentiable three(x1, x2, x3)>"
+
+
+def test_users_see_one_class_and_one_object_in_every_state():
+    f = jacobian_compiled(lambda x: x * x)
+    for use in (lambda: None, lambda: f(2.0), lambda: f.jacobian(2.0), lambda: f.jacobian.into(np.zeros((1, 1)), 2.0)):
+        use()
+        assert type(f).__name__ == "Differentiable" and isinstance(f, srcdiff.Differentiable)
+    assert f.jacobian is f.jacobian and f.jacobian.into is f.jacobian.into and f.jvp is f.jvp
+    g = jacobian_compiled(lambda x: x * x)
+    assert g.jacobian(3.0) == 6.0 and g(3.0) == 9.0 and g.jacobian(3.0) == 6.0
+    assert repr(g.jacobian.into) == "<<lambda>.jacobian.into(out, x)>"
 
 
 def test_decorators_with_and_without_options():

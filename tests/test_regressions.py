@@ -120,7 +120,9 @@ def rhs(t, y, dy):
 def test_filled_argument_that_is_an_input():
     y = np.array([2.0, 3.0])
     compiled = srcdiff.jacobian_compiled(rhs, wrt="y", of="dy", shapes={"y": 2, "dy": 2})
-    np.testing.assert_array_equal(compiled.jacobian(1.0, y, y), [[3.0, 2.0], [-12.0, -4.0]])
+    with pytest.raises(ValueError, match="y and dy must be different arrays"):
+        compiled.jacobian(1.0, y, y)
+    np.testing.assert_array_equal(compiled.jacobian(1.0, y, y.copy()), [[3.0, 2.0], [-12.0, -4.0]])
 
 
 # Names

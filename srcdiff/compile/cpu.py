@@ -13,7 +13,7 @@ import linecache
 import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 from numba.core import types
@@ -21,11 +21,20 @@ from numba.core.dispatcher import _FunctionCompiler
 from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
 
-from ..errors import ArgumentError, UnsupportedType
-from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
+from ..errors import ArgumentError, SrcdiffError, UnsupportedType
+from ..frontend.specs import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
 from ..ir.types import BOOL, INT64, STRING, ScalarType
-from ..pipeline import Module
+from ..module import Module
+from ..places import Origin, reduce_form
+from .artefacts import Kept, signature_of
+from .emitted import digest, module_name
+from .guard import Guard
 from .memory import counts_references
+from .progress import progress
+from .tiers import base_key
+
+if TYPE_CHECKING:
+    from .store import Artefact
 
 __all__ = ["GeneratedDispatcher", "load", "make_stub", "spec_of"]
 
@@ -101,36 +110,71 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
         self,
         stub: FunctionType,
         emit: Callable[[dict[str, Spec], bool], Module],
-        options: Mapping[str, Any],
+        origin: Origin,
         *,
         checked: bool = True,
     ):
-        wrappers = {"no_cfunc_wrapper" if checked else "no_cpython_wrapper": True}
-        super().__init__(stub, targetoptions={"nopython": True, **options, **wrappers})
-        old = self._compiler
-        self._compiler = _GeneratingCompiler(
-            stub, old.targetdescr, old.targetoptions, old.locals, old.pipeline_class
-        )
-        self._compiler.generate = self._generate
-        self._emit = emit
-        self._options = dict(options)
-        self._checked = checked
-        self._names = list(inspect.signature(stub).parameters)
+        self.origin = origin
         self.modules: dict[tuple[Any, ...], Module] = {}
         """The emitted modules by argument types."""
+        self._emit = emit
+        self._options: dict[str, Any] = dict(origin.options.numba())
+        self._checked = checked
+        self._names = list(inspect.signature(stub).parameters)
+        kept = bool(origin.options.cache)
+        wrappers = {"no_cfunc_wrapper": True} if checked else {} if kept else {"no_cpython_wrapper": True}
+        super().__init__(stub, targetoptions={"nopython": True, **self._options, **wrappers})
+        old = self._compiler
+        self._compiler = _GeneratingCompiler(stub, old.targetdescr, old.targetoptions, old.locals, old.pipeline_class)
+        self._compiler.generate = self._generate
+        if origin.options.cache:
+            form = f"{stub.__name__}{'' if checked else ', unchecked'}"
+            key = functools.partial(base_key, origin.function, origin.options)
+            self._cache = Kept(self, key, form, origin.mode if checked else None)
+
+    @functools.cached_property
+    def _numba_type_(self) -> Any:
+        from .nopython import FormType
+
+        return FormType(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.origin}{inspect.signature(self.py_func)}>"
+
+    def __reduce__(self) -> Any:
+        return reduce_form(self.origin)
+
+    def _module(self, args: tuple[Any, ...], checked: bool) -> Module:
+        return self._emit({name: spec_of(kind, name) for name, kind in zip(self._names, args)}, checked)
 
     def _generate(self, args: tuple[Any, ...]) -> tuple[FunctionType, bool]:
-        specs = {name: spec_of(kind, name) for name, kind in zip(self._names, args)}
-        module = self._emit(specs, self._checked)
+        module = self._module(args, self._checked)
         self.modules[args] = module
         arrays = {name: kind.ndim for name, kind in zip(self._names, args) if isinstance(kind, types.Array)}
         plain = all(kind.__class__ is types.Array or _is_plain(kind) for kind in args)
-        return load(module, self._options), not plain or counts_references(module.text, module.entry, arrays)
+        filename = self._cache.place(args, module) if isinstance(self._cache, Kept) else None
+        counts = not plain or counts_references(module.text, module.entry, arrays)
+        return load(module, self._options, filename), counts
+
+    def _digest(self, module: Module) -> str:
+        """Everything that a compiled caller depends on: the module, and the defaults that calls leave out."""
+        return digest(module, self._options, str(inspect.signature(self.py_func)))
+
+    def fingerprint(self, args: tuple[Any, ...], checked: bool) -> str:
+        """What a `Guard` of code for these types compares: of the function as it is now."""
+        return self._digest(self._module(args, checked))
+
+    def add_overload(self, cres: Any) -> None:
+        args = tuple(cres.signature.args)
+        if args in self.modules:
+            guard = Guard(self.origin, args, self._checked, self._digest(self.modules[args]))
+            cres.environment.consts.append(guard)
+        super().add_overload(cres)
 
     @functools.cached_property
     def _inner(self) -> GeneratedDispatcher:
         """What compiled callers call."""
-        return GeneratedDispatcher(self.py_func, self._emit, self._options, checked=False)
+        return GeneratedDispatcher(self.py_func, self._emit, self.origin, checked=False)
 
     def _unchecked(self) -> bool:
         return self._checked and not numba.config.BOUNDSCHECK and not self._options.get("boundscheck")
@@ -138,7 +182,12 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
     def get_call_template(self, args: Any, kws: Any) -> Any:
         if self._unchecked():
             return self._inner.get_call_template(args, kws)
-        return super().get_call_template(args, kws)
+        try:
+            return super().get_call_template(args, kws)
+        except SrcdiffError as error:
+            given = ", ".join([*map(str, args), *(f"{name}={kind}" for name, kind in kws.items())])
+            error.add_note(f"In compiled code that calls {self.origin}({given}).")
+            raise
 
     def get_overload(self, sig: Any) -> Any:
         return self._inner.get_overload(sig) if self._unchecked() else super().get_overload(sig)
@@ -146,13 +195,18 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
     def get_compile_result(self, sig: Any) -> Any:
         return self._inner.get_compile_result(sig) if self._checked else super().get_compile_result(sig)
 
+    def adopt(self, artefact: Artefact) -> None:
+        """Take on the argument types of an artefact that runs without this dispatcher."""
+        self.compile(signature_of(artefact))
+
     def compile(self, sig: Any) -> Any:
         try:
-            return super().compile(sig)
+            with progress(self.__name__):
+                return super().compile(sig)
         except NumbaError as error:
             message = " ".join(str(error.args[0] if error.args else error).split())[:500]
             raise UnsupportedType(
-                f"Numba does not compile the code emitted for {self.__name__}: {message}",
+                f"Numba does not compile the code emitted for {self.origin}: {message}",
                 hint="Look at the emitted code with emit(); an argument's type may be the cause.",
             ) from error
 
@@ -164,14 +218,15 @@ def _is_plain(kind: Any) -> bool:
     return isinstance(kind, (types.Number, types.Boolean, types.NoneType, types.Omitted))
 
 
-def load(module: Module, options: Mapping[str, Any]) -> FunctionType:
+def load(module: Module, options: Mapping[str, Any], filename: str | None = None) -> FunctionType:
     """Run an emitted module: its helpers become dispatchers, its entry is returned as a plain function.
 
-    Tracebacks and debuggers find the text through `linecache`.
+    `filename` is where the text lies; without it tracebacks and debuggers find the text through `linecache`.
     """
-    name = f"_srcdiff_{abs(hash(module.text)):x}"
-    filename = f"<srcdiff {module.entry} {name[9:]}>"
-    linecache.cache[filename] = (len(module.text), None, module.text.splitlines(True), filename)
+    name = module_name(module, options)
+    if filename is None:
+        filename = f"<srcdiff {module.entry} {name.rpartition('_')[2][:16]}>"
+        linecache.cache[filename] = (len(module.text), None, module.text.splitlines(True), filename)
     found = ModuleType(name)
     found.__file__ = filename
     sys.modules[name] = found
@@ -211,4 +266,3 @@ def make_stub(
     stub: FunctionType = space[name]
     stub.__doc__ = function.__doc__
     return stub
-

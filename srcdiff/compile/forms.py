@@ -5,41 +5,68 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 
-from ..errors import ArgumentError, WrtError
-from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec, parameter_names
-from ..frontend.source import Source, find_source
-from ..pipeline import Module, build, choose_inputs
+from ..errors import ArgumentError, SourceError, WrtError
+from ..frontend.specs import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
+from ..ir.types import FLOAT64
+from ..module import Module
+from ..places import Origin
 from .cpu import GeneratedDispatcher, make_stub, spec_of
+from .tiers import form_name, plain_and_parameters
+
+if TYPE_CHECKING:
+    from ..frontend.source import Source
 
 __all__ = ["JacobianDispatcher", "dispatcher"]
 
 
 class _Emitter:
-    """Emits one mode of a function for the argument types of a call."""
+    """Emits one mode of a function for the argument types of a call. The source is read when it is first needed."""
 
-    def __init__(self, source: Source, mode: str, options: Any):
-        self.source = source
+    def __init__(self, function: Callable[..., Any], mode: str, options: Any):
+        self.function = function
         self.mode = mode
         self.options = options
-        self.names = parameter_names(source)
-        self.wrt, self.single = choose_inputs(source, options.wrt, options.of)
+        self.names = plain_and_parameters(function)[1]
+
+    @functools.cached_property
+    def source(self) -> Source:
+        from ..frontend.source import find_source
+
+        return find_source(self.function)
+
+    @functools.cached_property
+    def inputs(self) -> tuple[list[str], bool]:
+        from ..pipeline import choose_inputs
+
+        return choose_inputs(self.source, self.options.wrt, self.options.of)
+
+    @property
+    def wrt(self) -> list[str]:
+        return self.inputs[0]
+
+    @property
+    def single(self) -> bool:
+        return self.inputs[1]
 
     def __call__(self, specs: dict[str, Spec], checked: bool = True) -> Module:
+        from ..pipeline import build
+
+        out = next(iter(specs.values())) if self.mode == "into" else None
         if self.mode == "jvp":
             specs = self._primals(specs)
         else:
-            if self.mode == "into":
-                _check_out(next(iter(specs.values())))
             specs = {name: specs[name] for name in self.names}
         for name in self.wrt:
             if self.mode != "primal":
                 _check_input(name, specs[name], self.options.strict)
             specs[name] = _varying(name, specs[name])
-        return build(
+        if self.mode == "into":
+            _check_out(out)
+        module = build(
             self.source,
             specs,
             mode=self.mode,
@@ -48,9 +75,17 @@ class _Emitter:
             shapes=self.options.shapes,
             strict=self.options.strict,
             checked=checked,
+            chunk=self.options.chunk,
         )
+        if isinstance(out, ArraySpec) and out.dtype != module.dtype:
+            raise ArgumentError(
+                f"the Jacobian of {self.source.name} for these arguments is {module.dtype}, and out is {out.dtype}",
+                hint=f"Pass an out of dtype {module.dtype}.",
+            )
+        return module
 
     def _primals(self, specs: dict[str, Spec]) -> dict[str, Spec]:
+        """The types of the arguments of a JVP, whose tangents must match them."""
         primals = specs["primals"]
         if not isinstance(primals, TupleSpec) or len(primals.items) != len(self.names):
             raise ArgumentError(
@@ -63,10 +98,44 @@ class _Emitter:
                 f"jvp takes one tangent for each of {', '.join(self.wrt)}, in a tuple",
                 hint="Tangents follow wrt.",
             )
-        return dict(zip(self.names, primals.items))
+        found = dict(zip(self.names, primals.items))
+        given = (tangents,) if self.single or not isinstance(tangents, TupleSpec) else tangents.items
+        for name, tangent in zip(self.wrt, given):
+            _check_tangent(name, found[name], tangent)
+        return found
 
 
-def _check_out(spec: Spec) -> None:
+def _check_tangent(name: str, primal: Spec, tangent: Spec) -> None:
+    """A tangent has the structure of what it is a direction of, and is made of floats as wide."""
+    if isinstance(primal, TupleSpec):
+        if not isinstance(tangent, TupleSpec) or len(tangent.items) != len(primal.items):
+            raise _mismatch(name, tangent, f"a tuple of {len(primal.items)}")
+        for i, (one, other) in enumerate(zip(primal.items, tangent.items)):
+            _check_tangent(f"{name}[{i}]", one, other)
+        return
+    kind = primal.dtype if isinstance(primal, ArraySpec) else primal.type if isinstance(primal, ScalarSpec) else FLOAT64
+    kind = kind if kind.is_differentiable else FLOAT64
+    if isinstance(primal, ArraySpec):
+        if not isinstance(tangent, ArraySpec) or (tangent.ndim, tangent.dtype) != (primal.ndim, kind):
+            raise _mismatch(name, tangent, f"a {primal.ndim}-d array of {kind}")
+    elif not isinstance(tangent, ScalarSpec) or tangent.type != kind:
+        raise _mismatch(name, tangent, f"a number, {kind}")
+
+
+def _mismatch(name: str, tangent: Spec, wanted: str) -> ArgumentError:
+    if isinstance(tangent, TupleSpec):
+        given = f"a tuple of {len(tangent.items)}"
+    elif isinstance(tangent, ArraySpec):
+        given = f"a {tangent.ndim}-d array of {tangent.dtype}"
+    else:
+        given = str(tangent.type) if isinstance(tangent, ScalarSpec) else "None"
+    return ArgumentError(
+        f"the tangent of {name} is {given}, and must be {wanted}",
+        hint="A tangent has the structure, the shape and the type of its argument.",
+    )
+
+
+def _check_out(spec: Any) -> None:
     """Derivatives are not rounded to integers."""
     if not isinstance(spec, ArraySpec) or spec.ndim != 2 or not spec.dtype.is_differentiable:
         raise ArgumentError(
@@ -92,59 +161,99 @@ def _varying(name: str, spec: Spec) -> Spec:
 
 
 class JacobianDispatcher(GeneratedDispatcher):
-    """The Jacobian as a function, and its other forms."""
+    """The Jacobian as a function, and its other forms.
 
-    _function: Callable[..., Any]
-    _settings: Any
+    `matrix` gives the m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order. `into(out, *args)`
+    fills `out`, of shape (m, n), with the matrix and allocates nothing.
+    """
 
-    @functools.cached_property
-    def _numba_type_(self) -> Any:
-        from .nopython import JacobianType
-
-        return JacobianType(self)
+    form: Any
 
     @functools.cached_property
     def matrix(self) -> Any:
-        """The m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order."""
-        return dispatcher(self._function, "matrix", self._settings)
+        return self._other("matrix")
 
     @functools.cached_property
     def into(self) -> Any:
-        """`into(out, *args)` fills `out`, of shape (m, n), with the matrix and allocates nothing."""
-        return dispatcher(self._function, "into", self._settings)
+        return self._other("into")
+
+    def _other(self, mode: str) -> Any:
+        if self.form is not None:
+            return getattr(self.form, mode)
+        return dispatcher(self.origin.function, mode, self.origin.options)
+
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """The Jacobian as a C function. See `Differentiable.cfunc`."""
+        return _cfunc(self, dispatcher(self.origin.function, "primal", self.origin.options), self, prototype, order)
 
     @property
     def source(self) -> str:
-        """The generated source: for the argument types of the first call, or assumed types before it."""
-        for module in self.modules.values():
-            return module.text
-        text: str = self._settings.emit(self._function, "jacobian")
+        """The generated source: for the argument types of the first call, or assumed types before it.
+
+        It is emitted from the file as it is now: a kept text may show the line numbers and comments of another day.
+        """
+        for args, module in self.modules.items():
+            try:
+                return self._module(args, self._checked).text
+            except SourceError:
+                return module.text
+        text: str = self.origin.options.emit(self.origin.function, "jacobian")
         return text
 
 
-def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
-    """The dispatcher of one mode."""
-    source = find_source(function)
-    emitter = _Emitter(source, mode, options)
-    base = "lambda_" if source.name == "<lambda>" else source.name
-    suffix = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(mode, f"_{mode}")
-    stub = _stub(source, base + suffix, mode, emitter.names)
-    cls = JacobianDispatcher if mode == "jacobian" else GeneratedDispatcher
-    made = cls(stub, emitter, options.numba())
-    made._function, made._settings = function, options
+class PairDispatcher(GeneratedDispatcher):
+    """The value and the Jacobian."""
+
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """Value and Jacobian as a C function. See `Differentiable.cfunc`."""
+        primal = dispatcher(self.origin.function, "primal", self.origin.options)
+        jacobian = dispatcher(self.origin.function, "jacobian", self.origin.options)
+        return _cfunc(self, primal, jacobian, prototype, order)
+
+
+class PrimalDispatcher(GeneratedDispatcher):
+    """The function itself."""
+
+    def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
+        """The function as a C function. See `Differentiable.cfunc`."""
+        jacobian = dispatcher(self.origin.function, "jacobian", self.origin.options)
+        return _cfunc(self, self, jacobian, prototype, order)
+
+
+def _cfunc(form: Any, primal: Any, jacobian: Any, prototype: str | None, order: str) -> Any:
+    """Compiled once for each prototype, and kept as long as the form."""
+    from .cfunc import make_cfunc
+
+    kept = vars(form).setdefault("_cfuncs", {})
+    if (prototype, order) not in kept:
+        kept[prototype, order] = make_cfunc(primal, jacobian, form.origin.mode, prototype, order)
+    return kept[prototype, order]
+
+
+_CLASSES = {"primal": PrimalDispatcher, "jacobian": JacobianDispatcher, "value_and_jacobian": PairDispatcher}
+
+
+def dispatcher(function: Callable[..., Any], mode: str, options: Any, form: Any = None) -> Any:
+    """The dispatcher of one mode. With `form`, the light object that stands for it, what is wrong was told before."""
+    emitter = _Emitter(function, mode, options)
+    if form is None or not form.checked:
+        emitter.inputs  # noqa: B018  raises what is wrong with the source, wrt or of
+    plain = plain_and_parameters(function)[0]
+    stub = _stub(plain, form_name(plain, mode), mode, emitter.names)
+    made = _CLASSES.get(mode, GeneratedDispatcher)(stub, emitter, Origin(function, options, mode))
+    made.form = form
     return made
 
 
-def _stub(source: Source, name: str, mode: str, names: Sequence[str]) -> FunctionType:
+def _stub(function: FunctionType, name: str, mode: str, names: Sequence[str]) -> FunctionType:
     if mode == "jvp":
         return make_stub(_jvp_signature, name, ["primals", "tangents"])
     out = "out"
     while out in names:
         out += "_"
-    return make_stub(source.function, name, list(names), (out,) if mode == "into" else ())
+    return make_stub(function, name, list(names), (out,) if mode == "into" else ())
 
 
 def _jvp_signature(primals: Any, tangents: Any) -> Any:
     """Value and directional derivative."""
     raise NotImplementedError
-

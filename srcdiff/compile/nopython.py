@@ -1,4 +1,4 @@
-"""Our objects in nopython code: a type for `Differentiable`, and the attributes of Jacobian dispatchers.
+"""Our objects in nopython code: a type for `Differentiable`, and one for its forms, with the attributes of Jacobians.
 
 Imported when Numba first meets one of our objects, which may be in the middle of inferring a caller's types; the
 contexts are refreshed so that what is registered here takes effect at once.
@@ -9,12 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from numba.core import types
+from numba.core.errors import TypingError
 from numba.core.imputils import lower_constant, lower_getattr_generic
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.extending import NativeValue, models, register_model, unbox
+from numba.extending import NativeValue, box, models, register_model, unbox
 
-__all__ = ["DifferentiableType", "JacobianType"]
+from ..places import Origin
+from .guard import reduce_type
+
+__all__ = ["DifferentiableType", "FormType"]
 
 _FORMS = ("jacobian", "value_and_jacobian", "jvp")
 
@@ -24,7 +28,11 @@ class DifferentiableType(types.Callable, types.Opaque):  # type: ignore[misc]
 
     def __init__(self, differentiable: Any):
         self.differentiable = differentiable
-        types.Opaque.__init__(self, f"srcdiff.Differentiable({differentiable.__name__} at {id(differentiable):#x})")
+        self.origin = Origin(differentiable.__srcdiff_function__, differentiable._options, "object")
+        types.Opaque.__init__(self, f"srcdiff({self.origin} at {id(differentiable):#x})")
+
+    def __reduce__(self) -> Any:
+        return reduce_type(self, self.origin)
 
     @property
     def _primal(self) -> Any:
@@ -40,12 +48,19 @@ class DifferentiableType(types.Callable, types.Opaque):  # type: ignore[misc]
         return self._primal.get_impl_key(sig)
 
 
-class JacobianType(types.Dispatcher):  # type: ignore[misc]
-    """A dispatcher with the attributes `matrix` and `into`."""
+class FormType(types.Dispatcher):  # type: ignore[misc]
+    """One form of a function. That of the Jacobian has the attributes `matrix` and `into`."""
+
+    def __init__(self, dispatcher: Any):
+        super().__init__(dispatcher)
+        self.name = f"srcdiff({dispatcher.origin} at {id(dispatcher):#x})"
+
+    def __reduce__(self) -> Any:
+        return reduce_type(self, self.dispatcher.origin)
 
 
 register_model(DifferentiableType)(models.OpaqueModel)
-register_model(JacobianType)(models.OpaqueModel)
+register_model(FormType)(models.OpaqueModel)
 
 
 @infer_getattr
@@ -53,31 +68,49 @@ class _DifferentiableAttributes(AttributeTemplate):  # type: ignore[misc]
     key = DifferentiableType
 
     def generic_resolve(self, kind: Any, name: str) -> Any:
-        return getattr(kind.differentiable, name)._numba_type_ if name in _FORMS else None
+        if name in _FORMS:
+            return getattr(kind.differentiable, name)._numba_type_
+        return _refuse(kind.origin, kind.differentiable, name)
 
 
 @infer_getattr
-class _JacobianAttributes(AttributeTemplate):  # type: ignore[misc]
-    key = JacobianType
+class _FormAttributes(AttributeTemplate):  # type: ignore[misc]
+    key = FormType
 
     def generic_resolve(self, kind: Any, name: str) -> Any:
-        return getattr(kind.dispatcher, name)._numba_type_ if name in ("matrix", "into") else None
+        if name in ("matrix", "into") and kind.dispatcher.origin.mode == "jacobian":
+            return getattr(kind.dispatcher, name)._numba_type_
+        return _refuse(kind.dispatcher.origin, kind.dispatcher, name)
+
+
+def _refuse(origin: Origin, held: Any, name: str) -> None:
+    """What Python code has and compiled code has not is named as such; other names are left to Numba."""
+    if hasattr(type(held), name) and not name.startswith("_"):
+        raise TypingError(f"{origin}.{name} is for Python code, and cannot be used in compiled code")
 
 
 @lower_getattr_generic(DifferentiableType)
-@lower_getattr_generic(JacobianType)
+@lower_getattr_generic(FormType)
 def _attribute(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
     return context.get_dummy_value()
 
 
 @lower_constant(DifferentiableType)
-@lower_constant(JacobianType)
+@lower_constant(FormType)
 def _constant(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return context.get_dummy_value()
 
 
+@box(DifferentiableType)
+@box(FormType)
+def _box(kind: Any, value: Any, context: Any) -> Any:
+    """Compiled code holds no pointer to the object, which another process could not use; it is found by its name."""
+    held = kind.differentiable if isinstance(kind, DifferentiableType) else kind.dispatcher
+    return context.pyapi.unserialize(context.pyapi.serialize_object(held))
+
+
 @unbox(DifferentiableType)
-@unbox(JacobianType)
+@unbox(FormType)
 def _unbox(kind: Any, value: Any, context: Any) -> Any:
     return NativeValue(context.context.get_dummy_value())
 

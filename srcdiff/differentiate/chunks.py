@@ -33,7 +33,7 @@ from ..optimize.dead import remove_dead
 from .helpers import HelperDerivatives
 from .pushforward import Pushforward
 
-__all__ = ["WIDTH", "Chunks", "HelperPushforward", "Slot", "width_for"]
+__all__ = ["WIDTH", "Chunks", "HelperPushforward", "Slot", "promoted", "width_for"]
 
 WIDTH = 16
 """Directions a chunk: two vectors of eight numbers; measured against 8 and 32 in benchmarks/README.md."""
@@ -488,7 +488,7 @@ class _Driver:
         if self.c.mode == "matrix":
             kinds = [leaf.dtype for leaf, _, _ in self.items] + [self._dtype(s) for s in self.c.slots]
             total = self.starts[-1][1]
-            made.append(f"{self.out} = np.empty(({self._rows()}, {total}){_kind(_promoted(kinds))})")
+            made.append(f"{self.out} = np.empty(({self._rows()}, {total}){_kind(promoted(kinds))})")
         elif self.c.mode == "into":
             shape = f"({self._rows()}, {self.starts[-1][1]})"
             made.append(f"if {self.out}.shape != {shape}:")
@@ -499,7 +499,7 @@ class _Driver:
                 for j, slot in enumerate(self.c.slots):
                     name = self.c.fresh("jac")
                     self.blocks[o, j] = name
-                    kind = _kind(_promoted([leaf.dtype, self._dtype(slot)]))
+                    kind = _kind(promoted([leaf.dtype, self._dtype(slot)]))
                     made.append(f"{name} = np.empty(({self._size(leaf, values)}, {slot.count}){kind})")
         if static:
             lines += made
@@ -615,7 +615,8 @@ def _kind(dtype: ScalarType) -> str:
     return "" if dtype == FLOAT64 else f", np.{dtype.numpy}"
 
 
-def _promoted(kinds: Sequence[ScalarType]) -> ScalarType:
+def promoted(kinds: Sequence[ScalarType]) -> ScalarType:
+    """The dtype of a block of derivatives."""
     found = promote(*kinds)
     return found if found.is_differentiable and found.bits else FLOAT64
 

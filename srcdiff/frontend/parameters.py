@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
 
 from ..errors import SourceError
-from ..ir.types import BOOL, COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INT64, STRING, ScalarType
+from ..ir.types import BOOL, COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INT64, STRING
 from .bindings import names_in
 from .source import Source, find_source
+from .specs import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
 from .walk import Walker
 
 __all__ = [
@@ -33,32 +33,6 @@ __all__ = [
     "split_types",
 ]
 
-
-@dataclass(frozen=True)
-class ScalarSpec:
-    type: ScalarType
-
-
-@dataclass(frozen=True)
-class ArraySpec:
-    dtype: ScalarType
-    ndim: int
-
-
-@dataclass(frozen=True)
-class TupleSpec:
-    items: tuple[Spec, ...]
-    record: Any = None
-
-
-@dataclass(frozen=True)
-class ConstantSpec:
-    """An argument whose value is known when compiling: None, or a default that the call leaves out."""
-
-    value: Any
-
-
-Spec = ScalarSpec | ArraySpec | TupleSpec | ConstantSpec
 
 _SCALARS = {
     "float": FLOAT64, "float64": FLOAT64, "double": FLOAT64, "f8": FLOAT64, "float32": FLOAT32, "f4": FLOAT32,
@@ -143,9 +117,7 @@ def discrete_parameters(source: Source, _seen: frozenset[Any] = frozenset()) -> 
     defaults = inspect.signature(source.function).parameters
     for param in parameters(source):
         name = param.name.value
-        if _annotation(source, param).strip("'\"") in ("int", "bool", "str", "np.int64", "numpy.int64", "Literal"):
-            found.add(name)
-        if _annotation(source, param).startswith("Literal["):
+        if _is_discrete(source, name, _annotation(source, param)):
             found.add(name)
         default = defaults[name].default if name in defaults else inspect.Parameter.empty
         if default is None or isinstance(default, (bool, str)):
@@ -153,6 +125,17 @@ def discrete_parameters(source: Source, _seen: frozenset[Any] = frozenset()) -> 
     visitor = _Discrete(source, names, found, _seen | {source.function.__code__})
     visitor.walk(source.node.body)
     return found
+
+
+def _is_discrete(source: Source, name: str, text: str) -> bool:
+    """Whether an annotation is that of integers, truth values or strings: by its value, under whatever name."""
+    if text.startswith("Literal[") or text.strip("'\"") in ("int", "bool", "str", "np.int64", "numpy.int64", "Literal"):
+        return True
+    try:
+        value = source.function.__annotations__.get(name)
+    except Exception:  # Python 3.14 evaluates annotations when they are asked for
+        return False
+    return isinstance(value, type) and value.__name__ in ("int", "bool", "str", "int64")
 
 
 class _Discrete(Walker):

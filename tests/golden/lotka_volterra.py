@@ -16,6 +16,8 @@ def lotka_volterra_jacobian(t, y, dy):
         raise ValueError("y must have 2 elements")
     if len(dy) != 2:
         raise ValueError("dy must have 2 elements")
+    if y is dy:
+        raise ValueError("y and dy must be different arrays")
     ddy_0_dy0 = 1.5 - y[1]
     # Prey and predator.
     # L38: dy[0] = 1.5 * y[0] - y[0] * y[1]
