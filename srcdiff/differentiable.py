@@ -359,6 +359,7 @@ def emit(
     of: Any = None,
     shapes: Shapes | None = None,
     strict: bool | None = None,
+    chunk: int | None = None,
 ) -> str:
     """The generated source: a complete module that needs only `math` and `numpy`.
 

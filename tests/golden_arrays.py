@@ -152,7 +152,7 @@ def clipped_mean(y, low):
 
 def log_likelihood(x, mean, cov):
     d = x - mean
-    sign, logdet = np.linalg.slogdet(cov)
+    _, logdet = np.linalg.slogdet(cov)
     return -0.5 * (d @ np.linalg.solve(cov, d) + logdet)
 
 

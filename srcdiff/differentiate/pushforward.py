@@ -105,6 +105,8 @@ class Pushforward:
     depth: int = field(init=False, default=0)
     """Loops and branches around the present statement."""
     k: Var | None = field(init=False, default=None)
+    computed: dict[Expr, Var] = field(init=False, default_factory=dict)
+    """Indices that the present statement has computed."""
     own: set[str] = field(init=False, default_factory=set)
     """Arrays that the function makes: their tangents are in C order."""
     given: set[str] = field(init=False, default_factory=set)
@@ -266,6 +268,7 @@ class Pushforward:
             if isinstance(s, Comment):
                 out.append(s)
                 continue
+            self.computed.clear()
             later = {t.name for after in run[position:] for t in getattr(after, "targets", ())}
             if isinstance(s, Store):
                 self._store(s, chain, out, local, later)
@@ -394,9 +397,10 @@ class Pushforward:
         plain = all(isinstance(n, (Var, Const)) or (isinstance(n, Op) and n.op in "+-*") for n in topological((i,)))
         if plain:
             return i
-        variable = Var(self.fresh("at"), INT64)
-        before.append(Assign((variable,), (i,)))
-        return variable
+        if i not in self.computed:
+            self.computed[i] = Var(self.fresh("at"), INT64)
+            before.append(Assign((self.computed[i],), (i,)))
+        return self.computed[i]
 
     def _named(
         self, weights: dict[Expr, Expr], label: str, before: list[Statement], later: set[str]
@@ -602,6 +606,7 @@ class Pushforward:
 
     def _call_arrays(self, s: CallHelper, out: list[Statement]) -> None:
         """A helper with arrays: its own pushforward is called with values and tangents."""
+        self.computed.clear()
         vary = tuple(self.active.reads(a) if a.type.is_differentiable or a.type.kind == "array" else False
                      for a in s.args)  # fmt: skip
         reference = s.helper
@@ -655,6 +660,7 @@ class Pushforward:
     def _return(self, s: Return, out: list[Statement]) -> None:
         values: list[Expr] = []
         tangents: list[Expr] = []
+        self.computed.clear()
         for i, e in enumerate(s.values):
             kind = e.type if self.kinds is None else self.kinds[i]
             if e.type.kind == "array":

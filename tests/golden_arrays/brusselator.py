@@ -40,7 +40,7 @@ def brusselator_tangents(t, y, y_dot, dy, dy_dot):
                 + 0.02 * y_dot[2 * i - 1, k]
                 + 0.02 * y_dot[2 * i + 3, k]
             )
-    return
+    return None
 
 
 def brusselator_jacobian(t, y, dy):

@@ -7,7 +7,6 @@ directions     16 at once, chunk by chunk: the length of r is known at run time
 """
 
 import math
-
 import numpy as np
 
 

@@ -8,7 +8,6 @@ directions     16 at once, chunk by chunk: the length of x is known at run time
 """
 
 import math
-
 import numpy as np
 
 

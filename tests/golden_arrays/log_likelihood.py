@@ -1,8 +1,8 @@
-"""Derivative of log_likelihood (golden_arrays.py:153-156, sha256 6e9ad92ade23),
+"""Derivative of log_likelihood (golden_arrays.py:153-156, sha256 9361029701dd),
 by srcdiff 0.1.0.
 
 forward mode   inputs mean, cov; constant x
-varying        d, sign, logdet
+varying        d, _, logdet
 returns        (d/dmean, d/dcov)
 directions     16 at once, chunk by chunk: the length of mean, cov is known at run time
 """
@@ -75,7 +75,7 @@ def slogdet_2_tangents(a, a_dot, sign, logdet):
 
 def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot):
     """Values of log_likelihood and their tangents in 16 directions."""
-    sign_dot = np.zeros(16)
+    __dot = np.zeros(16)
     logdet_dot = np.zeros(16)
     if len(x) != len(mean):
         raise ValueError("arrays of different lengths meet (line 154)")
@@ -88,14 +88,14 @@ def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot):
             d_dot[i, k] = -mean_dot[i, k]
     if cov.shape[0] != cov.shape[1]:
         raise ValueError("np.linalg.slogdet takes a square matrix (line 155)")
-    # L155: sign, logdet = np.linalg.slogdet(cov)
+    # L155: _, logdet = np.linalg.slogdet(cov)
     logdet_2, logdet_3 = np.linalg.slogdet(cov)
     logdet_2_dot, logdet_3_dot = slogdet_2_tangents(cov, np.ascontiguousarray(cov_dot), logdet_2, logdet_3)
-    sign, logdet = logdet_2, logdet_3
+    _, logdet = logdet_2, logdet_3
     for k in range(16):
-        sign_dot_new = logdet_2_dot[k]
+        __dot_new = logdet_2_dot[k]
         logdet_dot_new = logdet_3_dot[k]
-        sign_dot[k] = sign_dot_new
+        __dot[k] = __dot_new
         logdet_dot[k] = logdet_dot_new
     if cov.shape[0] != cov.shape[1]:
         raise ValueError("np.linalg.solve takes a square matrix (line 156)")

@@ -8,7 +8,6 @@ directions     16 at once, chunk by chunk: the length of y, w is known at run ti
 """
 
 import math
-
 import numpy as np
 
 
@@ -32,14 +31,9 @@ def network_tangents(y, y_dot, source, target, w, w_dot):
         dy_by_y = w[k] * sech_squared(y[source[k]])
         at = target[k]
         at_2 = source[k]
-        at_3 = target[k]
         dy[target[k]] += w[k] * math.tanh(y[source[k]])  # L129
         for k_2 in range(16):
-            dy_dot[at_3, k_2] = (
-                dy_dot[at, k_2]
-                + dy_by_w * w_dot[k, k_2]
-                + dy_by_y * y_dot[at_2, k_2]
-            )
+            dy_dot[at, k_2] = dy_dot[at, k_2] + dy_by_w * w_dot[k, k_2] + dy_by_y * y_dot[at_2, k_2]
     return dy, dy_dot
 
 

@@ -8,7 +8,6 @@ directions     16 at once, chunk by chunk: the length of x, y is known at run ti
 """
 
 import math
-
 import numpy as np
 
 
