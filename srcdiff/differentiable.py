@@ -142,7 +142,7 @@ class Differentiable(_WithJacobian):
             return self.__qualname__
         from .places import Origin, find, place_of
 
-        place = place_of(Origin(self.__srcdiff_function__, self._options, "object"), everywhere=False)
+        place = place_of(Origin(self.__srcdiff_function__, self._options, "object"))
         if place is not None:
             return find, (place, "object")
         return _differentiable, (self.__srcdiff_function__, self._options)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from .differentiable import Differentiable, _differentiable
 
-__all__ = ["Origin", "Place", "find", "place_of", "reduce_form"]
+__all__ = ["Origin", "current", "find", "place_of", "places_of", "reduce_form"]
 
 Place = tuple[str, str]
 
@@ -43,7 +43,7 @@ def form_of(holder: Any, mode: str) -> Any:
         if mode in ("primal", "object"):
             return holder._primal if mode == "primal" else holder
         return getattr(holder.jacobian if mode in ("matrix", "into") else holder, mode, None)
-    origin = getattr(holder, "origin", None)
+    origin = getattr(holder, "origin", None) if _identity(holder) else None
     if origin is None:
         return None
     if origin.mode == mode:
@@ -53,57 +53,99 @@ def form_of(holder: Any, mode: str) -> Any:
 
 def find(place: Place, mode: str) -> Any:
     """The form at a place; LookupError if there is none (any more)."""
-    module, name = place
     try:
-        found: Any = sys.modules.get(module) or importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
+        module = sys.modules.get(place[0]) or importlib.import_module(place[0])
     except Exception as error:
-        raise LookupError(f"{module}.{name}") from error
-    form = form_of(found, mode) if hasattr(type(found), "_numba_type_") else None
+        raise LookupError(f"{place[0]} cannot be imported") from error
+    form = form_of(_at(module, place[1]), mode)
     if form is None:
-        raise LookupError(f"{module}.{name} has no form {mode}")
+        raise LookupError(f"{'.'.join(place)} has no form {mode}")
     return form
 
 
-def place_of(origin: Origin, *, everywhere: bool = True) -> Place | None:
-    """A place from which another process gets this form: first by the function's own name, then wherever it is held."""
-    for module, name in _candidates(origin.function, everywhere):
-        held: Any = sys.modules.get(module)
-        for part in name.split("."):
-            held = getattr(held, part, None)
+def place_of(origin: Origin) -> Place | None:
+    """Where the function's own module holds an object that leads to this form."""
+    module = getattr(origin.function, "__module__", None) or "__main__"
+    qualname = getattr(origin.function, "__qualname__", "<unknown>")
+    names = [] if "<" in qualname else [qualname]
+    for name in (*names, *_names(sys.modules.get(module))):
+        held = _at(sys.modules.get(module), name)
         if _identity(held) == (id(origin.function), id(origin.options)) and form_of(held, origin.mode) is not None:
             return module, name
     return None
 
 
+Holding = tuple[str, str, str]
+"""A place, and which form stands there itself."""
+
+
+def places_of(origin: Origin) -> tuple[Holding, ...]:
+    """All places, in all modules, that hold an object that leads to this form."""
+    found: list[Holding] = []
+    for module in list(sys.modules):
+        for name in _names(sys.modules.get(module)):
+            held = _at(sys.modules.get(module), name)
+            if _identity(held) == (id(origin.function), id(origin.options)) and form_of(held, origin.mode) is not None:
+                found.append((module, name, _mode(held)))
+    return tuple(found)
+
+
+def current(places: Iterable[Holding], mode: str) -> Any:
+    """The form that all of these places lead to now, as they did before.
+
+    Code may refer to an object by any of them, so that one that differs is too much: LookupError. Modules that are not
+    imported are left out, but for one.
+    """
+    forms: list[Any] = []
+    for module, name, kind in places:
+        if module in sys.modules:
+            held = _at(sys.modules[module], name)
+            form = form_of(held, mode)
+            if form is None or _mode(held) != kind or (forms and _identity(form) != _identity(forms[0])):
+                raise LookupError(f"{module}.{name} is not what it was")
+            forms.append(form)
+    if not forms:
+        raise LookupError("no module that is imported holds the object")
+    return forms[0]
+
+
+def _at(module: Any, name: str) -> Any:
+    """What a module holds under a dotted name, a number being an index into a tuple; None if nothing."""
+    held = module
+    for part in name.split("."):
+        if isinstance(held, tuple) and part.isdigit():
+            held = held[int(part)] if int(part) < len(held) else None
+        else:
+            held = getattr(held, part, None)
+    return held
+
+
+def _names(module: Any) -> Iterator[str]:
+    """Names under which a module holds objects that Numba knows as functions, also in tuples."""
+    for key, value in list(vars(module).items()) if isinstance(module, ModuleType) else ():
+        if not isinstance(key, str):
+            continue
+        if hasattr(type(value), "_numba_type_"):
+            yield key
+        elif type(value) is tuple:
+            yield from (f"{key}.{i}" for i, item in enumerate(value) if hasattr(type(item), "_numba_type_"))
+
+
+def _mode(held: Any) -> str:
+    return "object" if isinstance(held, Differentiable) else str(held.origin.mode)
+
+
 def _identity(held: Any) -> tuple[int, int] | None:
-    """What an object differentiates, and its options. Looks only where no descriptor of a stranger's runs."""
-    if not hasattr(type(held), "_numba_type_"):
-        return None
+    """What an object differentiates, and its options; None for objects of others."""
     if isinstance(held, Differentiable):
         return id(held.__srcdiff_function__), id(held._options)
-    origin = getattr(held, "__dict__", {}).get("origin")
-    return (id(origin.function), id(origin.options)) if origin is not None else None
-
-
-def _candidates(function: Any, everywhere: bool) -> Iterator[Place]:
-    own = getattr(function, "__module__", None) or "__main__"
-    qualname = getattr(function, "__qualname__", "")
-    if "<" not in qualname:
-        yield own, qualname
-    names = [own, *(sys.modules if everywhere else ())]
-    for name in dict.fromkeys(names):
-        module = sys.modules.get(name)
-        if isinstance(module, ModuleType):
-            for key, value in list(vars(module).items()):
-                if isinstance(key, str) and hasattr(type(value), "_numba_type_"):
-                    yield name, key
+    origin = getattr(held, "origin", None) if hasattr(type(held), "_numba_type_") else None
+    return (id(origin.function), id(origin.options)) if isinstance(origin, Origin) else None
 
 
 def reduce_form(origin: Origin) -> Any:
     """How a dispatcher is pickled: by its name in its module, else by the function and its options."""
-    place = place_of(origin, everywhere=False)
+    place = place_of(origin)
     if place is not None:
         return find, (place, origin.mode)
     return _rebuild, (origin.function, origin.options, origin.mode)

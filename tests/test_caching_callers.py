@@ -37,6 +37,11 @@ def decay(t, y):
     a, b = y
     return np.array([-a * b, a * b - b])
 
+cubed = jacobian_compiled(cube)
+chosen = product
+PAIR = (product, decay)
+derived = cubed.jacobian
+
 @jacobian_compiled(wrt="x")
 def outer(x):
     return product(x, 2.0) + cube(x)
@@ -46,7 +51,7 @@ CALLERS = """
 import json, sys
 import numba, numpy as np
 import models
-from models import decay, outer, product, slope
+from models import PAIR, chosen, derived, outer, product, slope
 
 @numba.njit(cache=True)
 def as_global(x):
@@ -64,6 +69,18 @@ def form_as_argument(fill, out, x):
 @numba.njit(cache=True)
 def by_name(x):
     return slope(x)
+
+@numba.njit(cache=True)
+def by_alias(x):
+    return chosen.jacobian(x, 2.0)[1]
+
+@numba.njit(cache=True)
+def in_tuple(x):
+    return PAIR[0].jacobian(x, 2.0)[1]
+
+@numba.njit(cache=True)
+def form_by_name(x):
+    return derived(x)
 
 @numba.njit(cache=True)
 def nested(x):
@@ -98,11 +115,13 @@ calls = {
     "as_global": (as_global, 1.0), "as_argument": (as_argument, product, 1.0),
     "form_as_argument": (form_as_argument, product.jacobian.into, np.zeros((1, 3)), 1.0),
     "by_name": (by_name, 2.0), "nested": (nested, 1.0), "in_parallel": (in_parallel, np.ones(3)),
-    "jvp": (jvp, 1.0), "closure": (closure, 1.0), "not_by_name": (not_by_name, 3.0),
+    "by_alias": (by_alias, 1.0), "in_tuple": (in_tuple, 1.0), "form_by_name": (form_by_name, 2.0),
+    "alias_as_argument": (as_argument, chosen, 1.0), "jvp": (jvp, 1.0), "closure": (closure, 1.0),
+    "not_by_name": (not_by_name, 3.0),
 }
-chosen = sys.argv[1:] or list(calls)
+names = sys.argv[1:] or list(calls)
 result = {}
-for name in chosen:
+for name in names:
     function, *args = calls[name]
     value = function(*args)
     result[name] = float(value), bool(function.stats.cache_hits)
@@ -150,7 +169,8 @@ def edit(project, module, old, new):
 
 VALUES = {
     "as_global": 10.0, "as_argument": 8.0, "form_as_argument": 8.0, "by_name": 12.0, "nested": 21.0,
-    "in_parallel": 24.0, "jvp": 8.0, "closure": 8.0, "not_by_name": 6.0,
+    "in_parallel": 24.0, "by_alias": 8.0, "in_tuple": 8.0, "form_by_name": 12.0, "alias_as_argument": 8.0, "jvp": 8.0,
+    "closure": 8.0, "not_by_name": 6.0,
 }  # fmt: skip
 
 
@@ -172,8 +192,12 @@ def test_the_next_process_hits(warm, project):
         ("models", "jacobian_compiled\ndef product", "jacobian_compiled(wrt=('s', 'x'))\ndef product",
          {"as_global": 10.0, "as_argument": 8.0}),
         ("models", "x**3", "x**4", {"by_name": 32.0, "nested": 22.0}),
+        ("models", "chosen = product", "chosen = jacobian_compiled(lambda x, y: x * y)", {"by_alias": 1.0}),
+        ("models", "chosen = product", "chosen = jacobian_compiled(lambda x, y: x * y)", {"alias_as_argument": 1.0}),
+        ("models", "PAIR = (product,", "PAIR = (jacobian_compiled(lambda x, y: x * y),", {"in_tuple": 1.0}),
+        ("models", "derived = cubed.jacobian", "derived = cubed", {"form_by_name": 8.0}),
     ],
-    ids=["constant", "helper", "default", "function", "option", "plain function"],
+    ids=["constant", "helper", "default", "function", "option", "plain function", "alias", "argument", "tuple", "form"],
 )  # fmt: skip
 def test_an_edit_elsewhere_is_noticed(project, module, old, new, changed):
     edit(project, module, old, new)

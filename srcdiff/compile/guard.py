@@ -20,7 +20,7 @@ from typing import Any
 
 from numba.core import types
 
-from ..places import Origin, find, place_of
+from ..places import Origin, current, places_of
 
 __all__ = ["Guard", "reduce_type"]
 
@@ -39,14 +39,14 @@ class Guard:
         self.digest = digest
 
     def __reduce__(self) -> Any:
-        place = place_of(self.origin)
-        if place is None:
+        places = places_of(self.origin)
+        if not places:
             warnings.warn(
                 f"code that uses {self.origin} is compiled again in every process, in spite of cache=True: "
                 "no module holds it under a name",
                 stacklevel=2,
             )
-        return _current, (_version(), place, self.origin.mode, self.args, self.checked, self.digest)
+        return _current, (_version(), places, self.origin.mode, self.args, self.checked, self.digest)
 
 
 def _version() -> str:
@@ -58,16 +58,14 @@ def _version() -> str:
 def _current(version: str, *saved: Any) -> Guard:
     if version != _version():
         raise Stale(f"compiled by srcdiff {version}")
-    place, mode, args, checked, digest = saved
-    if place is None:
-        raise Stale("no module holds the derivative")
+    places, mode, args, checked, digest = saved
     try:
-        form = find(place, mode)
+        form = current(places, mode)
         now = form.fingerprint(args, checked)
     except Exception as error:
         raise Stale("a derivative cannot be had as it was compiled") from error
     if now != digest:
-        raise Stale(f"{place[0]}.{place[1]} has changed")
+        raise Stale(f"{form.origin} has changed")
     return Guard(form.origin, args, checked, digest)
 
 
@@ -83,7 +81,7 @@ def reduce_type(kind: Any, origin: Origin) -> Any:
     if number is None:
         number = next(_NUMBERS)
         _LIVE[number] = kind
-    return _find_type, (_version(), str(origin), place_of(origin), origin.mode, _process(), number)
+    return _find_type, (_version(), str(origin), places_of(origin), origin.mode, _process(), number)
 
 
 def _process() -> tuple[str, int]:
@@ -97,12 +95,12 @@ def _find_type(version: str, name: str, *saved: Any) -> Any:
     An index must load whatever has become of the objects.
     """
     if version == _version():
-        place, mode, process, number = saved
+        places, mode, process, number = saved
         live = _LIVE.get(number) if process == _process() else None
         if live is not None:
             return live
         try:
-            return find(place, mode)._numba_type_ if place else _Lost(name)
+            return current(places, mode)._numba_type_
         except LookupError:
             pass
     return _Lost(name)
