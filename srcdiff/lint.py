@@ -109,7 +109,7 @@ def _lint(function: Callable[..., Any], options: Options, types: Any) -> list[Fi
     from .frontend.parameters import guess_specs, parameters
     from .frontend.source import find_source
     from .ir.expr import interning, key_of
-    from .pipeline import choose_inputs
+    from .pipeline import choose_inputs, input_names
 
     source = find_source(function)
     known = _given_types(source, types)
@@ -122,7 +122,10 @@ def _lint(function: Callable[..., Any], options: Options, types: Any) -> list[Fi
             for atom in one.atoms:
                 state.active[key_of(atom)] = state.touched[key_of(atom)] = frozenset((name,))
         walk = _Walk(source)
+        named = {name: input_names([one]) for name, one in lowered.inputs.items()}
+        walk.arrays = _array_labels(lowered.function.body, named)
         walk.block(lowered.function.body, state, [])
+        walk.results += [(walk.arrays.get(name, _NONE), _NONE) for name in lowered.filled_arrays]
         returned = frozenset().union(*(labels for labels, _ in walk.results))
         touched = frozenset().union(*(labels for _, labels in walk.results)) | walk.decided
     for parameter in parameters(source):
@@ -136,6 +139,17 @@ def _lint(function: Callable[..., Any], options: Options, types: Any) -> list[Fi
             kind, message = "unused", f"{name} cannot reach the result: the derivative by it is 0"
         walk.findings.append(Finding(place.filename, place.line, place.column, kind, message, place.text))
     return walk.findings
+
+
+def _array_labels(body: Block, inputs: Mapping[str, tuple[Sequence[str], ...]]) -> dict[str, _Labels]:
+    """The inputs that each array of run-time lengths may depend on, anywhere in a function."""
+    from .analyses.activity import activity
+
+    labels: dict[str, _Labels] = {}
+    for name, (scalars, arrays, atoms) in inputs.items():
+        for array in activity(body, scalars, arrays, atoms).arrays:
+            labels[array] = labels.get(array, _NONE) | {name}
+    return labels
 
 
 def _given_types(source: Source, types: Any) -> dict[str, Any]:
@@ -187,6 +201,7 @@ class _Walk:
         self.findings: list[Finding] = parent.findings if parent else []
         self.helpers: dict[Any, list[tuple[_Labels, _Labels]]] = parent.helpers if parent else {}
         self.results: list[tuple[_Labels, _Labels]] = []
+        self.arrays: dict[str, _Labels] = {}
         self.decided: _Labels = _NONE
 
     # -- statements -------------------------------------------------------------------------------------------------
@@ -196,7 +211,20 @@ class _Walk:
         return all(self.statement(s, state, loops) for s in block)
 
     def statement(self, s: Statement, state: _State, loops: list[tuple[_State, _State]]) -> bool:
-        from .ir.statements import Assert, Assign, Break, CallHelper, Continue, For, If, Raise, Return, While
+        from .ir.statements import (
+            ArrayCall,
+            Assert,
+            Assign,
+            Break,
+            CallHelper,
+            Continue,
+            For,
+            If,
+            Raise,
+            Return,
+            Store,
+            While,
+        )  # fmt: skip
 
         if isinstance(s, Assign):
             labels = [self.expression(v, state, s.origin) for v in s.values]
@@ -204,6 +232,12 @@ class _Walk:
         elif isinstance(s, CallHelper):
             arguments = [self.expression(a, state, s.origin) for a in s.args]
             self.assign(s.targets, self.helper(s.helper, arguments, len(s.targets)), state)
+        elif isinstance(s, ArrayCall):
+            labels = [self.expression(a, state, s.origin) for a in s.args]
+            every = _NONE.union(*(a for a, _ in labels)), _NONE.union(*(t for _, t in labels))
+            self.assign(s.targets, [every] * len(s.targets), state)
+        elif isinstance(s, Store):
+            self.expression(s.value, state, s.origin)
         elif isinstance(s, Return):
             labels = [self.expression(v, state, s.origin) for v in s.values]
             known = [*self.results, *[(_NONE, _NONE)] * (len(labels) - len(self.results))]
@@ -276,7 +310,21 @@ class _Walk:
 
     def expression(self, e: Expr, state: _State, origin: Origin | None, condition: str = "") -> tuple[_Labels, _Labels]:
         """What the value depends on; findings on the way, unless `origin` is None."""
-        from .ir.expr import Call, Compare, Const, Helper, Load, Logic, Op, Opaque, Select, Var, key_of, topological
+        from .ir.expr import (
+            Call,
+            Compare,
+            Const,
+            Element,
+            Helper,
+            Load,
+            Logic,
+            Op,
+            Opaque,
+            Select,
+            Var,
+            key_of,
+            topological,
+        )  # fmt: skip
         from .rules.scalar import RULES
 
         order = topological((e,))
@@ -301,6 +349,10 @@ class _Walk:
                 key = key_of(node)
                 active = state.active.get(key, _NONE)
                 touched |= state.touched.get(key, _NONE)
+                if isinstance(node, Element):
+                    active = self.arrays.get(node.array, _NONE)
+                elif node.type.kind == "array":
+                    active, keeps = self.arrays.get(key, _NONE), True
                 if isinstance(node, Var) and id(node) in conditions and touched and not keeps:
                     report("branch", f"{node.name} is decided by {_list(touched)}: {conditions[id(node)]}", node.name)
             elif isinstance(node, Opaque):
@@ -369,6 +421,16 @@ class _Walk:
         for name, kind, (active, touched) in zip(reference.parameters, reference.types, arguments):
             state.active[name] = active if kind.is_differentiable else _NONE
             state.touched[name] = touched
+        pairs = list(zip(reference.parameters, reference.types, (a for a, _ in arguments)))
+        named: dict[str, tuple[Sequence[str], ...]] = {
+            label: (
+                [n for n, kind, active in pairs if label in active and kind.kind != "array"],
+                [n for n, kind, active in pairs if label in active and kind.kind == "array"],
+                (),
+            )
+            for label in everything[0]
+        }
+        walk.arrays = _array_labels(function.body, named)
         walk.block(function.body, state, [])
         self.decided |= walk.decided
         if len(walk.results) >= count:

@@ -254,6 +254,7 @@ class Chunks:
         comma = "," if len(dots) == 1 and not self.single else ""
         lines.append(Line(f"{', '.join(dots)}{comma} = {self.own['tangents']}"))
         lines += map(Line, self.lowered.prelude)
+        lines += map(Line, self.distinct())
         for slot in self.slots:
             if slot.is_array:
                 n = slot.input.name
@@ -266,6 +267,18 @@ class Chunks:
         for parameter, dot in [*self.zeroed, *((n, d) for n, d in self.filled_dots.items() if d)]:
             lines.append(Line(f"{dot} = np.zeros_like({parameter})"))
         return name, [self.own["primals"], self.own["tangents"]], (*lines, *remove_dead(body)), ""
+
+    def distinct(self) -> list[str]:
+        """Checks that an array which is written is no other argument, too: tangents could not tell them apart."""
+        ranks = self.lowered.array_ranks
+        written = [n for n in ranks if n in self.lowered.written_arrays or n in self.lowered.filled_arrays]
+        lines: list[str] = []
+        for name in written:
+            for other, rank in ranks.items():
+                if other != name and rank == ranks[name] and not (other in written and other < name):
+                    lines.append(f"if {name} is {other}:")
+                    lines.append(f'    raise ValueError("{name} and {other} must be different arrays")')
+        return lines
 
     def _ordered_filled(self) -> list[tuple[str, str]]:
         return [(name, self.filled_dots.get(name, "")) for name in self.lowered.filled_arrays]
@@ -354,6 +367,7 @@ class _Driver:
             words = f"{shape[0]} element{'s' * (shape[0] != 1)}" if len(shape) == 1 else f"shape {shape}"
             lines.append(f'    raise ValueError("{name} must have {words}")')
         lines += c.lowered.prelude
+        lines += c.distinct()
         for slot in c.slots:
             lines.append(f"{slot.dot} = np.zeros({self._seed_shape(slot)}{_kind(self._dtype(slot))})")
         for name, dot in c.zeroed:

@@ -201,6 +201,11 @@ class Calls(Helpers):
         dynamic = dynamic or self._open_maker(short, arguments, keywords)
         if dynamic and short in DYNAMIC and module in ("numpy", "numpy.linalg"):
             return self.guarded(functools.partial(DYNAMIC[short], self), text, arguments, keywords, node)
+        of_arrays = short in DYNAMIC and short not in FUNCTIONS and module in ("numpy", "numpy.linalg")
+        if of_arrays and any(isinstance(v, (Array, Sequence_)) for v in arguments):
+            if not self.program.dynamic:
+                self.needs_known(node, f"{text} works on whole arrays")
+            return self.guarded(functools.partial(DYNAMIC[short], self), text, arguments, keywords, node)
         if module == "math":
             self._check_math(short, text, arguments, node)
         if short in FUNCTIONS and module in ("numpy", "numpy.linalg", "operator", "math", "cmath", "builtins"):

@@ -396,6 +396,13 @@ class DynamicArrays(Subscripts):
             return function(*scalars).expr
 
         probe = element(tuple(Var(f"#{n}", INT64) for n in range(rank)))
+        if self._stays_narrow(probe.type, values):
+            wide = element
+
+            def element(at: tuple[Expr, ...]) -> Expr:
+                return narrowed(wide(at))
+
+            probe = narrowed(probe)
         reads: list[tuple[Dynamic, bool]] = []
         for operand in parts:
             if isinstance(operand, Scalar):
@@ -406,6 +413,14 @@ class DynamicArrays(Subscripts):
             else:
                 reads.extend((r, exact and same) for r, exact in operand.reads)
         return Lazy(probe.type, tuple(shape), tuple(lengths), element, tuple(reads))
+
+    def _stays_narrow(self, kind: ScalarType, values: Sequence[Scalar | Indexed]) -> bool:
+        """Integers beside arrays of float32 are literals to NumPy: the result is float32 (NEP 50)."""
+        if not kind.is_differentiable or kind.bits != 64:
+            return False
+        kinds = [v.type if isinstance(v, Scalar) else v.dtype for v in values]
+        literal = all(v.dtype.is_differentiable for v in values if not isinstance(v, Scalar))
+        return literal and all(k.bits != 64 for k in kinds if k.is_differentiable)
 
     def held(self, e: Expr) -> Expr:
         """A scalar that is used once an element: computed before the loop unless it is cheap."""
@@ -572,6 +587,11 @@ def shifted(i: Expr, by: int) -> Expr:
     if isinstance(i, Const):
         return Const(i.value + by)
     return Op("+" if by > 0 else "-", i, Const(abs(by)))
+
+
+def narrowed(e: Expr) -> Expr:
+    """The same operation with a result in single precision, as NumPy has it for arrays."""
+    return Op(e.op, *e.args, type=ScalarType(e.type.kind, 32)) if isinstance(e, Op) else e
 
 
 def _place(i: Expr) -> int | Expr:

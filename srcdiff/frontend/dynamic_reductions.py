@@ -161,6 +161,9 @@ class DynamicReductions(DynamicIndex):
     def primitive(self, rule: Rule, operands: Sequence[Scalar], spelling: str, node: cst.CSTNode) -> Scalar:
         raise NotImplementedError
 
+    def averaged(self, total: Expr, count: Expr) -> Expr:
+        return Op("/", total, count, type=total.type if total.type.is_differentiable else FLOAT64)
+
     def count_expr(self, a: Indexed, lengths: Sequence[Expr]) -> Expr:
         total: Expr = Const(1)
         for n in lengths:
@@ -287,7 +290,8 @@ def _prod(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) 
 @dynamic_function("mean", "average")
 def _mean(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) -> Value:
     def mean(a: Indexed, n: Sequence[Expr], e: Callable[[tuple[Expr, ...]], Expr]) -> Expr:
-        return Op("/", self.folded("total", Const(0.0), "+", n, e), self.count_expr(a, n))
+        total = self.folded("total", Const(0.0), "+", n, e)
+        return self.averaged(total, self.count_expr(a, n))
 
     return self.reduced(arguments, keywords, node, mean)
 
@@ -295,13 +299,13 @@ def _mean(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) 
 def _variance(self: Self, root: bool) -> Callable[..., Expr]:
     def variance(a: Indexed, n: Sequence[Expr], e: Callable[[tuple[Expr, ...]], Expr]) -> Expr:
         count = self.count_expr(a, n)
-        mean = self.temporary("mean", Op("/", self.folded("total", Const(0.0), "+", n, e), count))
+        mean = self.temporary("mean", self.averaged(self.folded("total", Const(0.0), "+", n, e), count))
 
         def squared(at: tuple[Expr, ...]) -> Expr:
             deviation = self.temporary("deviation", Op("-", e(at), mean))
             return Op("*", deviation, deviation)
 
-        result = Op("/", self.folded_with("squares", n, squared), count)
+        result = self.averaged(self.folded_with("squares", n, squared), count)
         if not root:
             return result
         return Call("root", (self.temporary("variance", result),), promote(result.type, WEAK_FLOAT), "math.sqrt")

@@ -55,6 +55,8 @@ class Lowered:
     """Arguments of run-time lengths that the function fills."""
     written_arrays: frozenset[str] = frozenset()
     """Arguments of run-time lengths that the function writes to."""
+    array_ranks: Mapping[str, int] = field(default_factory=dict)
+    """Arguments that are arrays, and how many axes they have."""
 
 
 def lower_entry(
@@ -68,8 +70,7 @@ def lower_entry(
 ) -> Lowered:
     """Lower until no new shapes are learned. `promote` turns integers passed for `wrt` into floats.
 
-    Arrays whose shape the text tells become scalars. Where it does not, arrays stay arrays; where that is refused, a
-    length that alone makes sense is looked for.
+    Arrays whose shape the text tells become scalars. Where it does not, arrays stay arrays.
     """
     try:
         return _settle(source, specs, wrt, of, shapes, promote, dynamic=False)
@@ -83,40 +84,7 @@ def lower_entry(
         return _settle(source, specs, wrt, of, shapes, promote, dynamic=True)
     except (Unsupported, NeedsKnown) as error:
         refused = error.error if isinstance(error, NeedsKnown) else error
-    try:
-        return _search(source, specs, wrt, of, dict(shapes), promote, [200])
-    except (Unsupported, NeedsKnown):
         raise (refused if known is None or known.location is None else known) from None
-
-
-def _search(
-    source: Source,
-    specs: Mapping[str, Spec],
-    wrt: Sequence[str],
-    of: Sequence[str],
-    known: dict[str, tuple[int, ...]],
-    promote: bool,
-    attempts: list[int],
-) -> Lowered:
-    """Lower with what is known of shapes. A length that nothing states is found if just one makes sense."""
-    try:
-        return _settle(source, specs, wrt, of, known, promote, dynamic=False)
-    except OpenLength as unknown:
-        if unknown.array in known:
-            raise
-        found: list[Lowered] = []
-        for n in range(1, 9):
-            attempts[0] -= 1
-            if attempts[0] < 0 or len(found) > 1:
-                break
-            try:
-                guess = {**known, unknown.array: (n,) * unknown.ndim}
-                found.append(_search(source, specs, wrt, of, guess, promote, attempts))
-            except (Unsupported, NeedsKnown):
-                continue
-        if len(found) != 1 or attempts[0] < 0:
-            raise unknown from None
-        return found[0]
 
 
 def _settle(
@@ -211,6 +179,7 @@ def _attempt(
         source, program, function, parameters, inputs, result, tuple(guards), filled, names,
         frozenset(lowerer.user_names), {n: (tuple(a.shape), a.dtype) for n, a in shapes.items()},
         tuple(builder.prelude), filled_arrays, frozenset(program.written & set(arrays)),
+        {name: spec.ndim for name, spec in specs.items() if isinstance(spec, ArraySpec)},
     )  # fmt: skip
 
 

@@ -138,6 +138,7 @@ class Flow:
         while name in self.taken or name in self.program.globals:
             name, number = f"{base}_{number}", number + 1
         self.taken.add(name)
+        self.program.locals.add(name)
         return name
 
     def temporary(self, base: str, e: Expr) -> Expr:

@@ -196,12 +196,17 @@ class Helpers(Builtins):
         for parameter in sorted(reference.writes):
             self.check_dynamic_write(flat.dynamics[parameter], node)
         statement = self.program.statement
-        held = getattr(statement, "value", None)
-        if reference.writes and held is not node:
+        if not reference.writes or statement is None or getattr(statement, "value", None) is node:
+            return
+        written = frozenset().union(*(flat.dynamics[p].regions for p in reference.writes))
+        inside = set(map(id, names_in(node)))
+        values = [self.environment.get(n.value) for n in names_in(statement) if id(n) not in inside]
+        shared = any(isinstance(v, Dynamic) and v.regions & written for v in values)
+        if shared or any(isinstance(v, (UserFunction, Sequence_, Lazy)) for v in values):
             self.fail(
                 node,
                 UnsupportedSyntax,
-                f"{name} writes to its arguments, and is called within a larger expression",
+                f"{name} writes to its arguments, and the rest of the statement may read them",
                 "Call it in a statement of its own.",
             )
 

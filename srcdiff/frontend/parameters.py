@@ -156,6 +156,8 @@ class _Discrete(Walker):
             self.mark(node.right)
         elif isinstance(node, cst.UnaryOperation):
             self.mark(node.expression)
+        elif isinstance(node, cst.Subscript):
+            self.mark(node.value)
         elif isinstance(node, (cst.Tuple, cst.List)):
             for element in node.elements:
                 self.mark(element.value)

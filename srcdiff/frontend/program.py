@@ -119,6 +119,8 @@ class Program:
     """Whether arrays may have lengths that are known at run time only."""
     promoted: set[tuple[str, str]] = field(default_factory=set)
     """Arrays of known shape, by function and name, that stay arrays because their places are not known."""
+    locals: set[str] = field(default_factory=set)
+    """Variables that some function of the module has: no function gets such a name."""
     symbols: int = 0
     """Lengths that were given a symbol."""
     statement: cst.CSTNode | None = None
@@ -156,7 +158,7 @@ class Program:
     def function_name(self, base: str) -> str:
         """A name for another function of the module."""
         name, number = base, 2
-        while name in self.globals:
+        while name in self.globals or name in self.locals:
             name, number = f"{base}_{number}", number + 1
         self.globals.add(name)
         return name

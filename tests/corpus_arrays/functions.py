@@ -196,10 +196,6 @@ def triangles(A):
     return np.tril(A) @ np.triu(A)
 
 
-def crossed(X, Y):
-    return np.cross(X, Y)
-
-
 def created(y, n: int):
     grid = np.linspace(0.0, 1.0, n)
     ramp = np.arange(n) * 0.1
@@ -295,14 +291,6 @@ def ascontiguous(A):
     return np.ascontiguousarray(A.T) @ A
 
 
-def covariance(X):
-    return np.cov(X)
-
-
-def angles(x):
-    return np.unwrap(x) * 2.0
-
-
 def split_in_two(y):
     left, right = np.split(y, 2)
     return left * right
@@ -365,7 +353,6 @@ CASES = [
     case(traces, array(-1, 1, 4, 4), array(-1, 1, 4, 4)),
     case(diagonals, array(-1, 1, 4, 4), array(-1, 1, 4)),
     case(triangles, array(-1, 1, 4, 4)),
-    case(crossed, array(-1, 1, 5, 3), array(-1, 1, 5, 3)),
     case(created, array(-1, 1, 6), 6),
     case(linspace_of, between(-1, 0), between(1, 2), 6),
     case(filled_with, between(-1, 1), 5),
@@ -388,8 +375,6 @@ CASES = [
     case(copied, array(-1, 1, 6)),
     case(broadcast_to_rows, array(-1, 1, 5), 3),
     case(ascontiguous, array(-1, 1, 3, 4)),
-    case(covariance, array(-1, 1, 3, 6)),
-    case(angles, array(-9, 9, 6), tags=("kink",)),
     case(split_in_two, array(-1, 1, 6)),
     case(modulo, array(-2, 2, 7), array(0.5, 1.5, 7), tags=("kink",)),
     case(rounded, array(-3, 3, 7), tags=("kink",)),
