@@ -1166,8 +1166,9 @@ def matrix(jacobian, value):
     """
     if isinstance(value, (tuple, list)):
         return np.concatenate([matrix(j, v) for j, v in zip(jacobian, value)])
-    rows = np.size(value)
-    return np.concatenate([block.reshape(rows, -1) for block in _blocks(jacobian)], axis=1)
+    rows, ndim = np.size(value), np.ndim(value)
+    blocks = [block.reshape(rows, math.prod(block.shape[ndim:])) for block in _blocks(jacobian)]
+    return np.concatenate(blocks, axis=1)
 
 
 def _blocks(jacobian):

@@ -33,8 +33,22 @@ def test_emitted_text(name):
     assert outcome.kind in ("ok", "refused"), f"{name}: {outcome}"
 
 
+# Numba 0.68 runs these as loops forwards, without NumPy's care for overlaps: what is compiled must not inherit that.
+OVERLAPPING = tuple(
+    f"aliasing.{name}"
+    for name in (
+        "add_left_neighbour",
+        "multiply_by_left_neighbour",
+        "add_reversed",
+        "strided_overlap",
+        "add_transpose_in_place",
+        "filled_while_read",
+    )
+)
+
+
 # Compilation takes seconds a pattern; `run_array_corpus.py aliasing` compiles them all.
-@pytest.mark.parametrize("name", NAMES[::8])
+@pytest.mark.parametrize("name", sorted({*OVERLAPPING, *NAMES[::8]}))
 def test_compiled(name):
     outcome = array_runs.judge(CASES[name], "value_and_jacobian")
     assert outcome.kind in ("ok", "refused"), f"{name}: {outcome}"
