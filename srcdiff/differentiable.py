@@ -298,7 +298,7 @@ def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: 
     types
         A signature in Numba's spelling, to compile at once: `"float64, float64[:]"`.
     chunk
-        How many directions an array program carries at once, by default 16; a multiple of 8 fills vector registers.
+        How many directions an array program carries at once, by default 32; a multiple of 8 fills vector registers.
     fastmath
         Numba's flags for floating-point transformations; by default `{"contract"}`, as C compilers do.
     cache

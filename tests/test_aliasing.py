@@ -40,7 +40,6 @@ OVERLAPPING = tuple(
         "add_left_neighbour",
         "multiply_by_left_neighbour",
         "add_reversed",
-        "strided_overlap",
         "add_transpose_in_place",
         "filled_while_read",
     )
@@ -86,7 +85,7 @@ def test_a_written_argument_is_apart_from_the_one_beside_it():
     try:
         da, db = srcdiff.jacobian_compiled(writes_first).jacobian(x, x)
     except (SrcdiffError, ValueError) as error:
-        assert "overlap" in str(error) or "same" in str(error) or "share" in str(error)
+        assert "overlap" in str(error) or "same" in str(error) or "different arrays" in str(error)
     else:
         np.testing.assert_allclose(da, np.diag(before), rtol=1e-15)
         np.testing.assert_allclose(db, np.diag(before), rtol=1e-15)

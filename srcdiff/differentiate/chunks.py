@@ -35,8 +35,8 @@ from .pushforward import Pushforward
 
 __all__ = ["WIDTH", "Chunks", "HelperPushforward", "Slot", "promoted", "width_for"]
 
-WIDTH = 16
-"""Directions a chunk: two vectors of eight numbers; measured against 8 and 32 in benchmarks/README.md."""
+WIDTH = 32
+"""Directions a chunk: four vectors of eight numbers; measured against 16 and 64 in benchmarks/README.md."""
 
 
 @dataclass(eq=False)
@@ -131,7 +131,7 @@ def width_for(inputs: Sequence[Input], chunk: int | None) -> int:
     if any(counts):
         return WIDTH
     total = sum(len(one.atoms) for one in inputs)
-    return total if total <= 8 else min(-(-total // 8) * 8, 4 * WIDTH)
+    return total if total <= 8 else min(-(-total // 8) * 8, 2 * WIDTH)
 
 
 class Chunks:

@@ -518,7 +518,7 @@ class Pushforward:
     def _allocate(self, s: Allocate, out: list[Statement]) -> None:
         if s.target.name in self.active.arrays:
             name = self.dot(s.target.name, True)
-            out.append(Line(allocate_text(s, self.width, name, "zeros"), name))
+            out.append(Line(allocate_text(s, self.width, name, "empty" if s.stored else "zeros"), name))
 
     def _rebind(self, s: Rebind, out: list[Statement]) -> None:
         names: dict[str, str] = {}

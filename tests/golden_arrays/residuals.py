@@ -25,7 +25,7 @@ def residuals_tangents(p, p_dot, x, y):
         raise ValueError("arrays of different lengths meet (line 112)")
     # L112: return a * np.exp(-b * x) - y
     result = np.empty(len(x))
-    result_dot = np.zeros((len(x), 2))
+    result_dot = np.empty((len(x), 2))
     for i in range(len(x)):
         exp_value = np.exp(-b * x[i])
         result_by_b = a * exp_value * x[i]
