@@ -30,6 +30,8 @@ class Differentiable:
         `(f(*args), f.jacobian(*args))` from one pass.
     jvp
         `jvp(primals, tangents)`: the value and its derivative in the direction `tangents`.
+    batch
+        The function at many points in one call; so have `jacobian` and `value_and_jacobian`.
     """
 
     __qualname__: str
@@ -55,6 +57,10 @@ class Differentiable:
     @functools.cached_property
     def _primal(self) -> Any:
         return self._dispatcher("primal")
+
+    @functools.cached_property
+    def batch(self) -> Any:
+        return self._primal.batch
 
     @functools.cached_property
     def _numba_type_(self) -> Any:

@@ -15,7 +15,7 @@ from ..frontend.source import Source, find_source
 from ..pipeline import Module, build, choose_inputs
 from .cpu import GeneratedDispatcher, make_stub, spec_of
 
-__all__ = ["JacobianDispatcher", "dispatcher"]
+__all__ = ["JacobianDispatcher", "check_input", "dispatcher", "varying"]
 
 
 class _Emitter:
@@ -37,8 +37,8 @@ class _Emitter:
             specs = {name: specs[name] for name in self.names}
         for name in self.wrt:
             if self.mode != "primal":
-                _check_input(name, specs[name], self.options.strict)
-            specs[name] = _varying(name, specs[name])
+                check_input(name, specs[name], self.options.strict)
+            specs[name] = varying(name, specs[name])
         return build(
             self.source,
             specs,
@@ -75,7 +75,7 @@ def _check_out(spec: Spec) -> None:
         )
 
 
-def _check_input(name: str, spec: Spec, strict: bool) -> None:
+def check_input(name: str, spec: Spec, strict: bool) -> None:
     """Integers are promoted; truth values, strings and None cannot vary."""
     if isinstance(spec, ConstantSpec) and (spec.value is None or isinstance(spec.value, (bool, str))):
         raise WrtError(f"{name} is {spec.value!r}, which cannot vary", hint="Leave it out: name the others in wrt=.")
@@ -86,16 +86,28 @@ def _check_input(name: str, spec: Spec, strict: bool) -> None:
         raise ArgumentError(f"{name} is an integer, and strict=True", hint="Pass a float.")
 
 
-def _varying(name: str, spec: Spec) -> Spec:
+def varying(name: str, spec: Spec) -> Spec:
     """A default that the call leaves out varies as a value that it passes."""
     return spec_of(numba.typeof(spec.value), name) if isinstance(spec, ConstantSpec) else spec
 
 
-class JacobianDispatcher(GeneratedDispatcher):
-    """The Jacobian as a function, and its other forms."""
+class BatchedDispatcher(GeneratedDispatcher):
+    """A form that takes many points at once, too."""
 
     _function: Callable[..., Any]
     _settings: Any
+    _form: str
+
+    @functools.cached_property
+    def batch(self) -> Any:
+        """The same at many points: arrays gain a leading axis. See `srcdiff.evaluate.batch.BatchEvaluator`."""
+        from ..evaluate.batch import BatchEvaluator
+
+        return BatchEvaluator(self._function, self._form, self._settings)
+
+
+class JacobianDispatcher(BatchedDispatcher):
+    """The Jacobian as a function, and its other forms."""
 
     @functools.cached_property
     def _numba_type_(self) -> Any:
@@ -129,9 +141,10 @@ def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
     base = "lambda_" if source.name == "<lambda>" else source.name
     suffix = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(mode, f"_{mode}")
     stub = _stub(source, base + suffix, mode, emitter.names)
-    cls = JacobianDispatcher if mode == "jacobian" else GeneratedDispatcher
+    batched = BatchedDispatcher if mode in ("primal", "value_and_jacobian") else GeneratedDispatcher
+    cls = JacobianDispatcher if mode == "jacobian" else batched
     made = cls(stub, emitter, options.numba())
-    made._function, made._settings = function, options
+    made._function, made._settings, made._form = function, options, mode
     return made
 
 

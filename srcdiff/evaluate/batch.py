@@ -1,0 +1,428 @@
+"""Many points in one call: `f.batch`, `f.jacobian.batch`, `f.value_and_jacobian.batch`."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from ..compile.cpu import load, spec_of
+from ..compile.forms import check_input, varying
+from ..differentiate.points import structured
+from ..errors import ArgumentError, Unsupported
+from ..frontend.parameters import ArraySpec, ConstantSpec, Spec, TupleSpec, parameter_names, star_parameter
+from ..frontend.source import find_source
+from ..ir.statements import Leaf, Structure
+from ..pipeline import choose_inputs
+from .arguments import defaults_last, flat, indices_of, leaves_of, listed, plain, target_of
+from .points import Argument, Batch, build_batch, flatten
+
+__all__ = ["BatchEvaluator"]
+
+CHUNK = 4096
+"""Points that one thread takes at a time: a multiple of the block, so that results do not depend on the threads."""
+
+PARALLEL_FROM = 2 * CHUNK
+"""Points from which on threads are used by default."""
+
+BLOCKS_FROM = 256
+"""Points from which on the code for blocks is worth compiling."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arguments of a call: what they are at one point, and the numbers and arrays themselves."""
+
+    specs: Mapping[str, Spec]
+    arguments: tuple[Argument, ...]
+    values: tuple[Any, ...]
+    indices: tuple[Any, ...]
+    n: int
+
+
+class BatchEvaluator:
+    """One of the forms `primal`, `jacobian`, `value_and_jacobian` of a function, at many points.
+
+    Arrays gain a leading axis of points; arguments without one are shared by all points. An array for which `shapes`
+    states the shape is told by its rank; every other array holds one value for each point, unless the function can
+    only be compiled with it shared.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        The arguments of the function.
+    out
+        Arrays to fill, in the structure of the result: any strides, memory maps included. Allocated where None.
+    in_axes
+        As in `jax.vmap`: for each argument the axis of its points, or None where it is shared; for a tuple argument a
+        tuple of these, or one for all. One integer for all arguments. Arguments left out are told by the rules above.
+    indices
+        `{"camera": at}`: point i gets `camera[at[i]]`. Nothing is copied. For a tuple argument, of all its elements.
+    parallel
+        Whether to use threads, as many as `numba.get_num_threads()`; by default from some thousands of points on. The
+        results do not depend on it.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    The structure that one call returns, with arrays for its leaves: the points along the first axis, then the shape
+    that the leaf has for one point.
+
+    Raises
+    ------
+    ArgumentError
+        The arguments disagree on the number of points, no argument has points, or an index is out of bounds.
+    Unsupported
+        As for a single call.
+    """
+
+    def __init__(self, function: Callable[..., Any], mode: str, options: Any):
+        self.function = function
+        self.mode = mode
+        self.options = options
+        self.source = find_source(function)
+        self.names = parameter_names(self.source)
+        self.wrt, self.single = choose_inputs(self.source, options.wrt, options.of)
+        self._built: dict[Any, Batch] = {}
+        self._loops: dict[str, Any] = {}
+        self._guessed: dict[Any, tuple[bool, ...]] = {}
+
+    def __repr__(self) -> str:
+        return f"<batches of {self.mode} of {self.source.name}>"
+
+    def __call__(
+        self,
+        *args: Any,
+        out: Any = None,
+        in_axes: Any = "rank",
+        indices: Mapping[str, Any] | None = None,
+        parallel: bool | None = None,
+        progress: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        given = self.given(args, kwargs, in_axes, indices or {})
+        blocks = given.n >= BLOCKS_FROM
+        batch, loop = self.compile(given, blocks)
+        self._check(batch, given)
+        results = self._results(batch, given.n, out)
+        self._run(loop, given, results, parallel, progress)
+        return self._structure(batch, results)
+
+    def emit(self, *args: Any, in_axes: Any = "rank", indices: Mapping[str, Any] | None = None, **kwargs: Any) -> str:
+        """The text that a call with these arguments runs."""
+        given = self.given(args, kwargs, in_axes, indices or {})
+        return self.build(given, given.n >= BLOCKS_FROM).module.text
+
+    # -- arguments --------------------------------------------------------------------------------------------------
+
+    def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+        """Values by parameter, and which of them are defaults."""
+        if star_parameter(self.source) is not None:
+            raise ArgumentError(
+                f"{self.source.name} collects arguments with a star, which batches do not take",
+                hint="Name the parameters.",
+            )
+        signature = inspect.signature(self.source.function)
+        kept = [signature.parameters[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in self.names]
+        try:
+            bound = inspect.Signature(defaults_last(kept)).bind(*args, **kwargs)
+        except TypeError as error:
+            raise ArgumentError(f"{self.source.name}: {error}", hint=f"It takes {', '.join(self.names)}.") from None
+        given = dict(bound.arguments)
+        omitted = set(self.names) - set(given)
+        for name in omitted:
+            given[name] = signature.parameters[name].default
+        return {name: given[name] for name in self.names}, omitted
+
+    def _axes(self, in_axes: Any, indices: Mapping[str, Any]) -> dict[str, Any]:
+        """The axis that the caller stated for each argument."""
+        if isinstance(in_axes, str) and in_axes == "rank":
+            return {}
+        if in_axes is None or isinstance(in_axes, int):
+            return dict.fromkeys(self.names, in_axes)
+        if isinstance(in_axes, Mapping):
+            axes = dict(in_axes)
+        else:
+            if len(in_axes) > len(self.names):
+                raise ArgumentError(
+                    f"in_axes has {len(in_axes)} entries for {len(self.names)} arguments", hint="One an argument."
+                )
+            axes = dict(zip(self.names, in_axes))
+        for name in (*axes, *indices):
+            if name not in self.names:
+                raise ArgumentError(f"{name!r} is no parameter of {self.source.name}", hint=listed(self.names))
+        return axes
+
+    def given(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], in_axes: Any, indices: Mapping[str, Any]
+    ) -> Given:
+        """The arguments of a call, checked, and told apart into those with points and those without."""
+        values, omitted = self._bind(args, kwargs)
+        axes = self._axes(in_axes, indices)
+        for name in indices:
+            if name not in self.names:
+                raise ArgumentError(f"{name!r} is no parameter of {self.source.name}", hint=listed(self.names))
+        parts: list[tuple[tuple[int, ...], str, Any, Any]] = []
+        for number, name in enumerate(self.names):
+            if self._is_constant(name, omitted):
+                parts.append(((number,), name, values[name], None))
+                continue
+            axis = axes.get(name, "rank")
+            if name in indices:
+                axis = 0 if axis == "rank" else axis
+            parts += leaves_of((number,), name, values[name], axis)
+        looked_up = {name: indices_of(name, at) for name, at in indices.items()}
+        arrays: dict[tuple[int, ...], Any] = {}
+        told: dict[tuple[int, ...], bool | None] = {}
+        for path, name, value, axis in parts:
+            array = plain(name, value)
+            if isinstance(array, np.ndarray):
+                told[path] = self._told(path, name, array, axis, name in indices)
+                if isinstance(axis, int) and told[path]:
+                    array = np.moveaxis(array, axis, 0)
+            elif name in indices or isinstance(axis, int):
+                raise ArgumentError(f"{name} has no axis of points", hint="Pass an array, or None in in_axes.")
+            arrays[path] = array
+        return self._settled(values, omitted, arrays, told, looked_up)
+
+    def _told(self, path: tuple[int, ...], name: str, array: Any, axis: Any, gathered: bool) -> bool | None:
+        """Whether an array holds points; None where its rank does not tell."""
+        if axis is None:
+            return False
+        if isinstance(axis, int):
+            if not -array.ndim <= axis < array.ndim:
+                raise ArgumentError(f"in_axes is {axis} for {name}, which has {array.ndim} axes", hint="Or None.")
+            return True
+        shape = self.options.shapes.get(name) if len(path) == 1 else None
+        if shape is None:
+            return None
+        if array.ndim not in (len(shape), len(shape) + 1):
+            raise ArgumentError(
+                f"{name} has {array.ndim} axes, but its shape is {shape} for one point",
+                hint="Pass an array of this shape, or one with an axis of points before it.",
+            )
+        return bool(array.ndim == len(shape) + 1)
+
+    def _settled(
+        self,
+        values: Mapping[str, Any],
+        omitted: set[str],
+        arrays: Mapping[tuple[int, ...], Any],
+        told: Mapping[tuple[int, ...], bool | None],
+        indices: Mapping[str, Any],
+    ) -> Given:
+        """Decide on the arrays whose rank does not tell."""
+        open_ = [path for path, known in told.items() if known is None]
+        known = {path: bool(v) for path, v in told.items() if v is not None}
+
+        def given(choice: Sequence[bool]) -> Given:
+            batched = {**known, **dict(zip(open_, choice))}
+            specs = self._specs(values, omitted, arrays, batched)
+            gathered = {name: f"{name}_at" for name in indices}
+            numbers = flatten(specs, batched, gathered)
+            ordered = tuple(arrays[a.path] for a in numbers)
+            used = list(dict.fromkeys(a.gathered for a in numbers if a.gathered))
+            at = tuple(indices[name.removesuffix("_at")] for name in used)
+            n = self._count(numbers, ordered, indices)
+            return Given(specs, tuple(numbers), ordered, at, n)
+
+        kinds = tuple((p, (a.dtype.str, a.ndim) if isinstance(a, np.ndarray) else type(a)) for p, a in arrays.items())
+        key = (kinds, tuple(known.items()), tuple(indices), tuple(sorted(omitted)))
+        if key in self._guessed:
+            return given(self._guessed[key])
+        first: Exception | None = None
+        choices = [(True,) * len(open_)]
+        if 0 < len(open_) <= 4:
+            choices = sorted(itertools.product((True, False), repeat=len(open_)), key=lambda c: -sum(c))
+        for choice in choices:
+            try:
+                found = given(choice)
+                self.build(found, found.n >= BLOCKS_FROM)
+            except (ArgumentError, Unsupported) as error:
+                first = first or error
+                continue
+            self._guessed[key] = choice
+            return found
+        assert first is not None
+        raise first
+
+    def _specs(
+        self,
+        values: Mapping[str, Any],
+        omitted: set[str],
+        arrays: Mapping[tuple[int, ...], Any],
+        batched: Mapping[tuple[int, ...], bool],
+    ) -> dict[str, Spec]:
+        """What the arguments are at one point."""
+
+        def one(path: tuple[int, ...], name: str, value: Any) -> Spec:
+            if isinstance(value, tuple):
+                items = tuple(one((*path, i), f"{name}[{i}]", item) for i, item in enumerate(value))
+                return TupleSpec(items, type(value) if hasattr(value, "_fields") else None)
+            array = arrays[path]
+            if batched.get(path) and array.ndim == 1:
+                return spec_of(numba.typeof(array.dtype.type()), name)
+            found = spec_of(numba.typeof(array), name)
+            if batched.get(path):
+                assert isinstance(found, ArraySpec)
+                return ArraySpec(found.dtype, found.ndim - 1)
+            return found
+
+        specs: dict[str, Spec] = {}
+        for number, name in enumerate(self.names):
+            if self._is_constant(name, omitted):
+                specs[name] = ConstantSpec(values[name])
+                continue
+            specs[name] = one((number,), name, values[name])
+            if name in self.wrt and self.mode != "primal":
+                check_input(name, specs[name], self.options.strict)
+                specs[name] = varying(name, specs[name])
+        return specs
+
+    def _is_constant(self, name: str, omitted: set[str]) -> bool:
+        """A default that the call leaves out is a constant, unless derivatives are taken by it."""
+        return name in omitted and (name not in self.wrt or self.mode == "primal")
+
+    def _count(self, arguments: Sequence[Argument], values: Sequence[Any], indices: Mapping[str, Any]) -> int:
+        """The number of points, on which all arguments must agree."""
+        found: dict[str, int] = {f"indices[{name!r}]": len(at) for name, at in indices.items()}
+        for argument, value in zip(arguments, values):
+            if argument.batched and argument.gathered is None:
+                found[argument.text] = len(value)
+        if not found:
+            raise ArgumentError(
+                f"no argument of {self.source.name} has an axis of points", hint="Pass arrays, or say in_axes=."
+            )
+        if len(set(found.values())) > 1:
+            lengths = ", ".join(f"{name} {n}" for name, n in found.items())
+            raise ArgumentError(
+                f"the arguments disagree on the number of points: {lengths}",
+                hint="Mark what all points share with None in in_axes.",
+            )
+        return next(iter(found.values()))
+
+    # -- evaluation -------------------------------------------------------------------------------------------------
+
+    def build(self, given: Given, blocks: bool) -> Batch:
+        """The module for arguments of these types."""
+        constants = tuple(
+            (name, repr(spec.value)) for name, spec in given.specs.items() if isinstance(spec, ConstantSpec)
+        )
+        parts = tuple(
+            (a.name, None if isinstance(a.spec, ConstantSpec) else a.spec, a.batched, a.gathered)
+            for a in given.arguments
+        )
+        key = (parts, constants, blocks)
+        if key not in self._built:
+            self._built[key] = build_batch(
+                self.source, given.specs, given.arguments, self.options, self.mode, blocks=blocks
+            )
+        return self._built[key]
+
+    def compile(self, given: Given, blocks: bool) -> tuple[Batch, Any]:
+        """The module, and its loop over the points as Numba compiles it."""
+        batch = self.build(given, blocks)
+        if batch.module.text not in self._loops:
+            options = self.options.numba()
+            self._loops[batch.module.text] = numba.njit(nogil=True, **options)(load(batch.module, options))
+        return batch, self._loops[batch.module.text]
+
+    def _check(self, batch: Batch, given: Given) -> None:
+        """Shapes, indices, and what is written: compiled code checks none of these."""
+        guards = dict(batch.guards)
+        for argument, value in zip(given.arguments, given.values):
+            shape = guards.get(argument.text)
+            if shape is not None:
+                own = value.shape[1:] if argument.batched else value.shape
+                if own != shape:
+                    raise ArgumentError(
+                        f"{argument.text} has the shape {own} at each point, but must have {shape}",
+                        hint="The axis of the points comes first.",
+                    )
+            if argument.text.partition("[")[0] in batch.filled:
+                if not argument.batched or argument.gathered:
+                    raise ArgumentError(
+                        f"{argument.text} is written, so each point needs its own", hint="Give it an axis of points."
+                    )
+                if not value.flags.writeable:
+                    raise ArgumentError(f"{argument.text} is written, but read-only", hint="Pass a copy.")
+        for argument in given.arguments:
+            if argument.gathered:
+                name = argument.gathered.removesuffix("_at")
+                at = given.indices[list(dict.fromkeys(a.gathered for a in given.arguments if a.gathered)).index(
+                    argument.gathered)]  # fmt: skip
+                length = len(given.values[given.arguments.index(argument)])
+                if len(at) and not (-length <= at.min() and at.max() < length):
+                    raise ArgumentError(
+                        f"indices[{name!r}] reach from {at.min()} to {at.max()}, but {argument.text} has {length} rows",
+                        hint="Indices count from 0.",
+                    )
+
+    def _results(self, batch: Batch, n: int, out: Any) -> list[Any]:
+        if out is None:
+            return [np.empty((n, *t.shape), t.dtype.numpy) for t in batch.targets]
+        found = list(flat(out))
+        if len(found) != len(batch.targets):
+            raise ArgumentError(
+                f"out has {len(found)} arrays, but the result has {len(batch.targets)}",
+                hint="Pass the structure that the call returns.",
+            )
+        return [target_of(i, array, (n, *t.shape), t) for i, (array, t) in enumerate(zip(found, batch.targets))]
+
+    def _run(self, loop: Any, given: Given, results: Sequence[Any], parallel: bool | None, progress: bool) -> None:
+        arguments = (*results, *given.values, *given.indices)
+        threads = numba.get_num_threads() if parallel or (parallel is None and given.n >= PARALLEL_FROM) else 1
+        starts = range(0, given.n, CHUNK)
+
+        def chunk(first: int) -> None:
+            loop(first, min(first + CHUNK, given.n), *arguments)
+
+        loop(0, 0, *arguments)
+        if threads == 1 or len(starts) < 2:
+            for first in _shown(starts, progress):
+                chunk(first)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            # Each thread takes a run of chunks in turn, so that nothing is queued for every chunk.
+            runs = [starts[k::threads] for k in range(threads)]
+            shown = [iter(_shown(runs[0], progress)), *map(iter, runs[1:])]
+            for done in [pool.submit(_each, chunk, run) for run in shown]:
+                done.result()
+
+    def _structure(self, batch: Batch, results: Sequence[Any]) -> Any:
+        items = iter(results)
+        parts: list[Any] = []
+        if self.mode != "jacobian":
+            nothing = batch.outputs == Structure((), "None") or self.options.of
+            values = structured(batch.outputs, items, True)
+            parts.append(None if nothing else values)
+        if self.mode != "primal":
+            parts.append(_by_inputs(batch.outputs, batch.inputs, items))
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _each(chunk: Callable[[int], None], starts: Iterator[int]) -> None:
+    for first in starts:
+        chunk(first)
+
+
+def _by_inputs(outputs: Structure | Leaf, inputs: Structure | Leaf, items: Iterator[Any]) -> Any:
+    """The structure of the outputs, each leaf replaced by that of the inputs."""
+    if isinstance(outputs, Leaf):
+        return structured(inputs, items, False)
+    return tuple(_by_inputs(item, inputs, items) for item in outputs.items)
+
+
+def _shown(starts: Sequence[int], progress: bool) -> Any:
+    if not progress:
+        return starts
+    from rich.progress import track
+
+    return track(starts, description="points")
