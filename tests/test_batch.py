@@ -62,7 +62,7 @@ class Total:
 def interpreted(evaluator, args, in_axes, blocks):
     """A batch as its text says, run by Python; whether it ran in blocks, and how many blocks disagreed."""
     given = evaluator.given(args, {}, in_axes, {})
-    batch = evaluator.build(given, blocks)
+    batch = evaluator.build(given.plan, blocks)
     space = {}
     exec(compile(batch.module.text, "batch", "exec"), space)
     space.update(batch.module.objects)
@@ -120,7 +120,7 @@ def test_most_of_the_corpus_goes_in_blocks():
     for case in cases[::4]:
         _, args, axes = batch_arguments(case, 2)
         evaluator = case_evaluator(case)
-        blocks += evaluator.build(evaluator.given(args, {}, axes, {}), True).blocks
+        blocks += evaluator.build(evaluator.given(args, {}, axes, {}).plan, True).blocks
     assert blocks >= 0.75 * len(cases[::4])
 
 
@@ -176,7 +176,7 @@ def test_the_vector_code_is_vector_code():
     """Sixteen points in registers of 256 or 512 bits, where the machine has them."""
     q = np.linspace(0.0, 1.0, 3 * 320).reshape(-1, 3)
     given = turned.jacobian.batch.given((q, 2.0), {}, "rank", {})
-    batch, loop = turned.jacobian.batch.compile(given, True)
+    batch, loop = turned.jacobian.batch.compile(given.plan, True)
     turned.jacobian.batch(q, 2.0)
     assert batch.blocks
     text = "".join(loop.inspect_asm().values())
@@ -221,6 +221,19 @@ def test_what_is_shared_is_found_where_only_that_compiles():
 
     found = f.jacobian.batch(np.arange(6.0).reshape(3, 2), np.array([2.0, 1.0]))
     assert found.tolist() == [[2.0, 0.0], [6.0, 4.0], [10.0, 8.0]]
+
+
+def test_arguments_that_do_not_tell():
+    @jacobian_compiled
+    def f(y, z):
+        a, b = y * z
+        return a * b
+
+    two = np.array([1.0, 2.0])
+    with pytest.raises(ArgumentError, match="do not tell which of them hold points"):
+        f.jacobian.batch(two, two)
+    found = f.jacobian.batch(two, two, in_axes=(None, 0))
+    assert found[0].tolist() == [[2.0, 1.0], [8.0, 4.0]]
 
 
 def test_namedtuples():

@@ -11,7 +11,7 @@ import numpy as np
 from ..differentiate.points import Target
 from ..errors import ArgumentError
 
-__all__ = ["defaults_last", "flat", "indices_of", "leaves_of", "listed", "plain", "target_of"]
+__all__ = ["defaults_last", "flat", "indices_of", "leaves_of", "listed", "plain", "structure_of", "target_of"]
 
 
 def defaults_last(parameters: Sequence[inspect.Parameter]) -> list[inspect.Parameter]:
@@ -41,6 +41,11 @@ def leaves_of(path: tuple[int, ...], name: str, value: Any, axis: Any) -> list[t
     else:
         axes = [axis] * len(value)
     return [leaf for i, item in enumerate(value) for leaf in leaves_of((*path, i), name, item, axes[i])]
+
+
+def structure_of(value: Any) -> Any:
+    """The tuples in an argument, by their types."""
+    return (type(value), *map(structure_of, value)) if isinstance(value, tuple) else None
 
 
 def plain(name: str, value: Any) -> Any:

@@ -20,7 +20,7 @@ from ..frontend.parameters import ArraySpec, ConstantSpec, Spec, TupleSpec, para
 from ..frontend.source import find_source
 from ..ir.statements import Leaf, Structure
 from ..pipeline import choose_inputs
-from .arguments import defaults_last, flat, indices_of, leaves_of, listed, plain, target_of
+from .arguments import defaults_last, flat, indices_of, leaves_of, listed, plain, structure_of, target_of
 from .points import Argument, Batch, build_batch, flatten
 
 __all__ = ["BatchEvaluator"]
@@ -36,11 +36,20 @@ BLOCKS_FROM = 256
 
 
 @dataclass(frozen=True)
-class Given:
-    """The arguments of a call: what they are at one point, and the numbers and arrays themselves."""
+class Plan:
+    """What arguments of certain types are: their types at one point, and which of them hold points."""
 
     specs: Mapping[str, Spec]
     arguments: tuple[Argument, ...]
+    looked_up: tuple[str, ...]
+    """The arguments that are looked up through indices, in the order in which these are passed."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arguments of a call."""
+
+    plan: Plan
     values: tuple[Any, ...]
     indices: tuple[Any, ...]
     n: int
@@ -90,9 +99,11 @@ class BatchEvaluator:
         self.source = find_source(function)
         self.names = parameter_names(self.source)
         self.wrt, self.single = choose_inputs(self.source, options.wrt, options.of)
-        self._built: dict[Any, Batch] = {}
+        self._built: dict[Any, tuple[Plan, Batch]] = {}
         self._loops: dict[str, Any] = {}
-        self._guessed: dict[Any, tuple[bool, ...]] = {}
+        self._plans: dict[Any, Plan] = {}
+        self._signature: inspect.Signature | None = None
+        self._defaults: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"<batches of {self.mode} of {self.source.name}>"
@@ -109,7 +120,7 @@ class BatchEvaluator:
     ) -> Any:
         given = self.given(args, kwargs, in_axes, indices or {})
         blocks = given.n >= BLOCKS_FROM
-        batch, loop = self.compile(given, blocks)
+        batch, loop = self.compile(given.plan, blocks)
         self._check(batch, given)
         results = self._results(batch, given.n, out)
         self._run(loop, given, results, parallel, progress)
@@ -118,28 +129,33 @@ class BatchEvaluator:
     def emit(self, *args: Any, in_axes: Any = "rank", indices: Mapping[str, Any] | None = None, **kwargs: Any) -> str:
         """The text that a call with these arguments runs."""
         given = self.given(args, kwargs, in_axes, indices or {})
-        return self.build(given, given.n >= BLOCKS_FROM).module.text
+        return self.build(given.plan, given.n >= BLOCKS_FROM).module.text
 
     # -- arguments --------------------------------------------------------------------------------------------------
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
         """Values by parameter, and which of them are defaults."""
+        if self._signature is None:
+            self._signature = self._plain_signature()
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ArgumentError(f"{self.source.name}: {error}", hint=f"It takes {', '.join(self.names)}.") from None
+        given = bound.arguments
+        omitted = {name for name in self.names if name not in given}
+        return {name: given[name] if name in given else self._defaults[name] for name in self.names}, omitted
+
+    def _plain_signature(self) -> inspect.Signature:
+        """The function's own, all parameters by position or name."""
         if star_parameter(self.source) is not None:
             raise ArgumentError(
                 f"{self.source.name} collects arguments with a star, which batches do not take",
                 hint="Name the parameters.",
             )
-        signature = inspect.signature(self.source.function)
-        kept = [signature.parameters[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in self.names]
-        try:
-            bound = inspect.Signature(defaults_last(kept)).bind(*args, **kwargs)
-        except TypeError as error:
-            raise ArgumentError(f"{self.source.name}: {error}", hint=f"It takes {', '.join(self.names)}.") from None
-        given = dict(bound.arguments)
-        omitted = set(self.names) - set(given)
-        for name in omitted:
-            given[name] = signature.parameters[name].default
-        return {name: given[name] for name in self.names}, omitted
+        parameters = inspect.signature(self.source.function).parameters
+        self._defaults = {name: parameters[name].default for name in self.names}
+        kept = [parameters[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in self.names]
+        return inspect.Signature(defaults_last(kept))
 
     def _axes(self, in_axes: Any, indices: Mapping[str, Any]) -> dict[str, Any]:
         """The axis that the caller stated for each argument."""
@@ -190,7 +206,10 @@ class BatchEvaluator:
             elif name in indices or isinstance(axis, int):
                 raise ArgumentError(f"{name} has no axis of points", hint="Pass an array, or None in in_axes.")
             arrays[path] = array
-        return self._settled(values, omitted, arrays, told, looked_up)
+        plan = self._plan(values, omitted, arrays, told, tuple(looked_up))
+        ordered = tuple(arrays[a.path] for a in plan.arguments)
+        n = self._count(plan.arguments, ordered, looked_up)
+        return Given(plan, ordered, tuple(looked_up[name] for name in plan.looked_up), n)
 
     def _told(self, path: tuple[int, ...], name: str, array: Any, axis: Any, gathered: bool) -> bool | None:
         """Whether an array holds points; None where its rank does not tell."""
@@ -210,46 +229,46 @@ class BatchEvaluator:
             )
         return bool(array.ndim == len(shape) + 1)
 
-    def _settled(
+    def _plan(
         self,
         values: Mapping[str, Any],
         omitted: set[str],
         arrays: Mapping[tuple[int, ...], Any],
         told: Mapping[tuple[int, ...], bool | None],
-        indices: Mapping[str, Any],
-    ) -> Given:
-        """Decide on the arrays whose rank does not tell."""
-        open_ = [path for path, known in told.items() if known is None]
-        known = {path: bool(v) for path, v in told.items() if v is not None}
-
-        def given(choice: Sequence[bool]) -> Given:
-            batched = {**known, **dict(zip(open_, choice))}
-            specs = self._specs(values, omitted, arrays, batched)
-            gathered = {name: f"{name}_at" for name in indices}
-            numbers = flatten(specs, batched, gathered)
-            ordered = tuple(arrays[a.path] for a in numbers)
-            used = list(dict.fromkeys(a.gathered for a in numbers if a.gathered))
-            at = tuple(indices[name.removesuffix("_at")] for name in used)
-            n = self._count(numbers, ordered, indices)
-            return Given(specs, tuple(numbers), ordered, at, n)
-
+        looked_up: tuple[str, ...],
+    ) -> Plan:
+        """Decide on the arrays whose rank does not tell: as many as possible hold points."""
         kinds = tuple((p, (a.dtype.str, a.ndim) if isinstance(a, np.ndarray) else type(a)) for p, a in arrays.items())
-        key = (kinds, tuple(known.items()), tuple(indices), tuple(sorted(omitted)))
-        if key in self._guessed:
-            return given(self._guessed[key])
+        key = (kinds, tuple(told.items()), looked_up, tuple(sorted(omitted)), structure_of(tuple(values.values())))
+        if key in self._plans:
+            return self._plans[key]
+        known = {path: v for path, v in told.items() if v is not None}
+        unknown = [path for path, v in told.items() if v is None]
+        choices = [(True,) * len(unknown)]
+        if len(unknown) <= 4:
+            choices = sorted(itertools.product((True, False), repeat=len(unknown)), key=lambda c: -sum(c))
         first: Exception | None = None
-        choices = [(True,) * len(open_)]
-        if 0 < len(open_) <= 4:
-            choices = sorted(itertools.product((True, False), repeat=len(open_)), key=lambda c: -sum(c))
-        for choice in choices:
-            try:
-                found = given(choice)
-                self.build(found, found.n >= BLOCKS_FROM)
-            except (ArgumentError, Unsupported) as error:
-                first = first or error
-                continue
-            self._guessed[key] = choice
-            return found
+        for _, group in itertools.groupby(choices, key=sum):
+            found: list[Plan] = []
+            for choice in group:
+                batched = {**known, **dict(zip(unknown, choice))}
+                try:
+                    specs = self._specs(values, omitted, arrays, batched)
+                    numbers = flatten(specs, batched, {name: f"{name}_at" for name in looked_up})
+                    plan = Plan(specs, tuple(numbers), looked_up)
+                    self.build(plan, False)
+                except (ArgumentError, Unsupported) as error:
+                    first = first or error
+                else:
+                    found.append(plan)
+            if len(found) > 1:
+                raise ArgumentError(
+                    f"the arguments of {self.source.name} do not tell which of them hold points",
+                    hint="Say it with in_axes=.",
+                )
+            if found:
+                self._plans[key] = found[0]
+                return found[0]
         assert first is not None
         raise first
 
@@ -310,25 +329,17 @@ class BatchEvaluator:
 
     # -- evaluation -------------------------------------------------------------------------------------------------
 
-    def build(self, given: Given, blocks: bool) -> Batch:
+    def build(self, plan: Plan, blocks: bool) -> Batch:
         """The module for arguments of these types."""
-        constants = tuple(
-            (name, repr(spec.value)) for name, spec in given.specs.items() if isinstance(spec, ConstantSpec)
-        )
-        parts = tuple(
-            (a.name, None if isinstance(a.spec, ConstantSpec) else a.spec, a.batched, a.gathered)
-            for a in given.arguments
-        )
-        key = (parts, constants, blocks)
+        key = (id(plan), blocks)
         if key not in self._built:
-            self._built[key] = build_batch(
-                self.source, given.specs, given.arguments, self.options, self.mode, blocks=blocks
-            )
-        return self._built[key]
+            batch = build_batch(self.source, plan.specs, plan.arguments, self.options, self.mode, blocks=blocks)
+            self._built[key] = plan, batch
+        return self._built[key][1]
 
-    def compile(self, given: Given, blocks: bool) -> tuple[Batch, Any]:
+    def compile(self, plan: Plan, blocks: bool) -> tuple[Batch, Any]:
         """The module, and its loop over the points as Numba compiles it."""
-        batch = self.build(given, blocks)
+        batch = self.build(plan, blocks)
         if batch.module.text not in self._loops:
             options = self.options.numba()
             self._loops[batch.module.text] = numba.njit(nogil=True, **options)(load(batch.module, options))
@@ -337,7 +348,7 @@ class BatchEvaluator:
     def _check(self, batch: Batch, given: Given) -> None:
         """Shapes, indices, and what is written: compiled code checks none of these."""
         guards = dict(batch.guards)
-        for argument, value in zip(given.arguments, given.values):
+        for argument, value in zip(given.plan.arguments, given.values):
             shape = guards.get(argument.text)
             if shape is not None:
                 own = value.shape[1:] if argument.batched else value.shape
@@ -353,17 +364,15 @@ class BatchEvaluator:
                     )
                 if not value.flags.writeable:
                     raise ArgumentError(f"{argument.text} is written, but read-only", hint="Pass a copy.")
-        for argument in given.arguments:
-            if argument.gathered:
-                name = argument.gathered.removesuffix("_at")
-                at = given.indices[list(dict.fromkeys(a.gathered for a in given.arguments if a.gathered)).index(
-                    argument.gathered)]  # fmt: skip
-                length = len(given.values[given.arguments.index(argument)])
-                if len(at) and not (-length <= at.min() and at.max() < length):
-                    raise ArgumentError(
-                        f"indices[{name!r}] reach from {at.min()} to {at.max()}, but {argument.text} has {length} rows",
-                        hint="Indices count from 0.",
-                    )
+        for name, at in zip(given.plan.looked_up, given.indices):
+            for argument, value in zip(given.plan.arguments, given.values):
+                if argument.gathered == f"{name}_at" and len(at):
+                    low, high = at.min(), at.max()
+                    if low < -len(value) or high >= len(value):
+                        raise ArgumentError(
+                            f"indices[{name!r}] reach from {low} to {high}, but {argument.text} has {len(value)} rows",
+                            hint="Indices count from 0.",
+                        )
 
     def _results(self, batch: Batch, n: int, out: Any) -> list[Any]:
         if out is None:
@@ -384,11 +393,11 @@ class BatchEvaluator:
         def chunk(first: int) -> None:
             loop(first, min(first + CHUNK, given.n), *arguments)
 
-        loop(0, 0, *arguments)
         if threads == 1 or len(starts) < 2:
             for first in _shown(starts, progress):
                 chunk(first)
             return
+        loop(0, 0, *arguments)  # compiles before there are threads
         with ThreadPoolExecutor(threads) as pool:
             # Each thread takes a run of chunks in turn, so that nothing is queued for every chunk.
             runs = [starts[k::threads] for k in range(threads)]
