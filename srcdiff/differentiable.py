@@ -65,6 +65,10 @@ class Differentiable:
     @functools.cached_property
     def _numba_type_(self) -> Any:
         """How Numba types this object in compiled code: `f(x)`, `f.jacobian(x)`, `f.jacobian.into(out, x)`."""
+        if self._options.target == "cuda":
+            from .compile.cuda_types import DeviceDifferentiableType
+
+            return DeviceDifferentiableType(self)
         from .compile.nopython import DifferentiableType
 
         return DifferentiableType(self)
@@ -86,6 +90,10 @@ class Differentiable:
         return self._options.emit(self.__srcdiff_function__, mode, types)
 
     def _dispatcher(self, mode: str) -> Any:
+        if self._options.target == "cuda":
+            from .compile.cuda import device_form
+
+            return device_form(self.__srcdiff_function__, mode, self._options)
         from .compile.forms import dispatcher
 
         return dispatcher(self.__srcdiff_function__, mode, self._options)
@@ -124,8 +132,12 @@ class Options:
         shapes: Shapes | None = None,
         types: Any = None,
         fastmath: Any = None,
+        target: str | None = None,
     ):
+        if target not in (None, "cpu", "cuda"):
+            raise ArgumentError(f"target={target!r} is not known", hint="It is 'cpu' or 'cuda'.")
         given = {"wrt": wrt, "of": of, "strict": strict, "shapes": shapes, "types": types, "fastmath": fastmath}
+        given["target"] = target
         self.given: dict[str, Any] = {k: v for k, v in given.items() if v is not None and v is not False}
         self.wrt = wrt if wrt is None or isinstance(wrt, (str, int)) else tuple(wrt)
         self.of = (of,) if isinstance(of, str) else tuple(of or ())
@@ -137,6 +149,7 @@ class Options:
                 raise ArgumentError(f"shapes={{{name!r}: {shape!r}}} is no shape", hint="Give lengths as integers.")
             self.shapes[name] = lengths
         self.types = types
+        self.target = target or "cpu"
         self.fastmath = {"contract"} if fastmath is None else fastmath
 
     def numba(self) -> dict[str, Any]:
@@ -173,6 +186,10 @@ class Options:
             if name not in names:
                 raise WrtError(f"{name!r} is no parameter of {source.name}", hint=f"It has {', '.join(names)}.")
         specs, assumed = guess_specs(source, known, self.shapes)
+        if self.target == "cuda":
+            from .compile.device import build_device
+
+            return build_device(source, specs, self, mode).text
         module = build(
             source, specs, mode=mode, wrt=self.wrt, of=self.of, shapes=self.shapes, strict=self.strict, assumed=assumed
         )
@@ -190,6 +207,7 @@ def jacobian_compiled(
     shapes: Shapes | None = None,
     types: Any = None,
     fastmath: Any = None,
+    target: str | None = None,
 ) -> Callable[[Callable[..., Any]], Differentiable]: ...
 def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Compile a function together with its derivatives. Use it bare or with options.
@@ -210,6 +228,9 @@ def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: 
         A signature in Numba's spelling, to compile at once: `"float64, float64[:]"`.
     fastmath
         Numba's flags for floating-point transformations; by default `{"contract"}`, as C compilers do.
+    target
+        `"cuda"`: the function and its derivatives are device functions, for use in `@cuda.jit` kernels, and `batch`
+        launches kernels. Needs the extra `srcdiff[cuda]`.
 
     Raises
     ------

@@ -68,7 +68,7 @@ def interpreted(evaluator, args, in_axes, blocks):
     space.update(batch.module.objects)
     if "math" in space:
         space["math"] = Total()
-    results = evaluator._results(batch, given.n, None)
+    results = evaluator.results(batch, given.n, None)
     name = batch.module.entry.replace("_batch", "_block")
     count = []
     if batch.blocks:
@@ -76,7 +76,7 @@ def interpreted(evaluator, args, in_axes, blocks):
         space[name] = lambda *a: count.append(block(*a)) or count[-1]
     with np.errstate(all="ignore"):
         space[batch.module.entry](0, given.n, *results, *given.values, *given.indices)
-    return evaluator._structure(batch, results), batch, count
+    return evaluator.structure(batch, results), batch, count
 
 
 def case_evaluator(case, mode="value_and_jacobian"):

@@ -15,10 +15,10 @@ from ..frontend.source import Source, find_source
 from ..pipeline import Module, build, choose_inputs
 from .cpu import GeneratedDispatcher, make_stub, spec_of
 
-__all__ = ["JacobianDispatcher", "check_input", "dispatcher", "varying"]
+__all__ = ["Emitter", "JacobianDispatcher", "check_input", "dispatcher", "stub_of", "varying"]
 
 
-class _Emitter:
+class Emitter:
     """Emits one mode of a function for the argument types of a call."""
 
     def __init__(self, source: Source, mode: str, options: Any):
@@ -29,6 +29,19 @@ class _Emitter:
         self.wrt, self.single = choose_inputs(source, options.wrt, options.of)
 
     def __call__(self, specs: dict[str, Spec], checked: bool = True) -> Module:
+        return build(
+            self.source,
+            self.prepared(specs),
+            mode=self.mode,
+            wrt=self.options.wrt,
+            of=self.options.of,
+            shapes=self.options.shapes,
+            strict=self.options.strict,
+            checked=checked,
+        )
+
+    def prepared(self, specs: dict[str, Spec]) -> dict[str, Spec]:
+        """The types of the function's own arguments, checked."""
         if self.mode == "jvp":
             specs = self._primals(specs)
         else:
@@ -39,16 +52,7 @@ class _Emitter:
             if self.mode != "primal":
                 check_input(name, specs[name], self.options.strict)
             specs[name] = varying(name, specs[name])
-        return build(
-            self.source,
-            specs,
-            mode=self.mode,
-            wrt=self.options.wrt,
-            of=self.options.of,
-            shapes=self.options.shapes,
-            strict=self.options.strict,
-            checked=checked,
-        )
+        return specs
 
     def _primals(self, specs: dict[str, Spec]) -> dict[str, Spec]:
         primals = specs["primals"]
@@ -137,10 +141,8 @@ class JacobianDispatcher(BatchedDispatcher):
 def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
     """The dispatcher of one mode."""
     source = find_source(function)
-    emitter = _Emitter(source, mode, options)
-    base = "lambda_" if source.name == "<lambda>" else source.name
-    suffix = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(mode, f"_{mode}")
-    stub = _stub(source, base + suffix, mode, emitter.names)
+    emitter = Emitter(source, mode, options)
+    stub = stub_of(source, mode, emitter.names)
     batched = BatchedDispatcher if mode in ("primal", "value_and_jacobian") else GeneratedDispatcher
     cls = JacobianDispatcher if mode == "jacobian" else batched
     made = cls(stub, emitter, options.numba())
@@ -148,7 +150,10 @@ def dispatcher(function: Callable[..., Any], mode: str, options: Any) -> Any:
     return made
 
 
-def _stub(source: Source, name: str, mode: str, names: Sequence[str]) -> FunctionType:
+def stub_of(source: Source, mode: str, names: Sequence[str]) -> FunctionType:
+    """A function with the signature of one mode."""
+    base = "lambda_" if source.name == "<lambda>" else source.name
+    name = base + {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(mode, f"_{mode}")
     if mode == "jvp":
         return make_stub(_jvp_signature, name, ["primals", "tangents"])
     out = "out"

@@ -48,7 +48,7 @@ class PointLayout(Layout):
     names: tuple[str, ...] = ()
     index: Var = field(default_factory=lambda: Var("i", INT64))
     cleared: set[int] | None = None
-    """Collects the positions of arrays that must be zero before; None where every zero is to be stored."""
+    """Collects the positions of arrays that must be zero before; None on devices, where every entry is stored."""
 
     def finish(
         self, s: Return, values: Sequence[Expr], tangents: Sequence[Mapping[int, Expr]]
@@ -99,7 +99,7 @@ class PointLayout(Layout):
         clear = self.cleared is not None and len(entries) >= SPARSE and 2 * zeros > len(entries)
         if clear and self.cleared is not None:
             self.cleared.add(position)
-        if len(entries) > TUPLE_LIMIT:
+        if len(entries) > TUPLE_LIMIT and self.cleared is not None:
             view = self.fresh("part")
             out.append(Line(f"{view} = {name}[{self.index.name}]", view))
             kept = replace(self, narrow=True)

@@ -11,7 +11,17 @@ import numpy as np
 from ..differentiate.points import Target
 from ..errors import ArgumentError
 
-__all__ = ["defaults_last", "flat", "indices_of", "leaves_of", "listed", "plain", "structure_of", "target_of"]
+__all__ = [
+    "defaults_last",
+    "flat",
+    "indices_of",
+    "is_array",
+    "leaves_of",
+    "listed",
+    "plain",
+    "structure_of",
+    "target_of",
+]
 
 
 def defaults_last(parameters: Sequence[inspect.Parameter]) -> list[inspect.Parameter]:
@@ -46,6 +56,11 @@ def leaves_of(path: tuple[int, ...], name: str, value: Any, axis: Any) -> list[t
 def structure_of(value: Any) -> Any:
     """The tuples in an argument, by their types."""
     return (type(value), *map(structure_of, value)) if isinstance(value, tuple) else None
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value has axes, on whichever device."""
+    return getattr(value, "ndim", 0) > 0
 
 
 def plain(name: str, value: Any) -> Any:

@@ -20,7 +20,7 @@ from ..frontend.parameters import ArraySpec, ConstantSpec, Spec, TupleSpec, para
 from ..frontend.source import find_source
 from ..ir.statements import Leaf, Structure
 from ..pipeline import choose_inputs
-from .arguments import defaults_last, flat, indices_of, leaves_of, listed, plain, structure_of, target_of
+from .arguments import defaults_last, flat, indices_of, is_array, leaves_of, listed, plain, structure_of, target_of
 from .points import Argument, Batch, build_batch, flatten
 
 __all__ = ["BatchEvaluator"]
@@ -121,10 +121,10 @@ class BatchEvaluator:
         given = self.given(args, kwargs, in_axes, indices or {})
         blocks = given.n >= BLOCKS_FROM
         batch, loop = self.compile(given.plan, blocks)
-        self._check(batch, given)
-        results = self._results(batch, given.n, out)
+        self.check(batch, given)
+        results = self.results(batch, given.n, out)
         self._run(loop, given, results, parallel, progress)
-        return self._structure(batch, results)
+        return self.structure(batch, results)
 
     def emit(self, *args: Any, in_axes: Any = "rank", indices: Mapping[str, Any] | None = None, **kwargs: Any) -> str:
         """The text that a call with these arguments runs."""
@@ -194,15 +194,15 @@ class BatchEvaluator:
             if name in indices:
                 axis = 0 if axis == "rank" else axis
             parts += leaves_of((number,), name, values[name], axis)
-        looked_up = {name: indices_of(name, at) for name, at in indices.items()}
+        looked_up = {name: self.taken_indices(name, at) for name, at in indices.items()}
         arrays: dict[tuple[int, ...], Any] = {}
         told: dict[tuple[int, ...], bool | None] = {}
         for path, name, value, axis in parts:
-            array = plain(name, value)
-            if isinstance(array, np.ndarray):
+            array = self.taken(name, value)
+            if is_array(array):
                 told[path] = self._told(path, name, array, axis, name in indices)
                 if isinstance(axis, int) and told[path]:
-                    array = np.moveaxis(array, axis, 0)
+                    array = self.points_first(name, array, axis)
             elif name in indices or isinstance(axis, int):
                 raise ArgumentError(f"{name} has no axis of points", hint="Pass an array, or None in in_axes.")
             arrays[path] = array
@@ -210,6 +210,30 @@ class BatchEvaluator:
         ordered = tuple(arrays[a.path] for a in plan.arguments)
         n = self._count(plan.arguments, ordered, looked_up)
         return Given(plan, ordered, tuple(looked_up[name] for name in plan.looked_up), n)
+
+    def taken(self, name: str, value: Any) -> Any:
+        """A number or array of the arguments, as compiled code takes it."""
+        return plain(name, value)
+
+    def taken_indices(self, name: str, at: Any) -> Any:
+        """Indices, as compiled code takes them."""
+        return indices_of(name, at)
+
+    def kind(self, value: Any) -> Any:
+        """What tells arguments apart that need code of their own."""
+        return (value.dtype.str, value.ndim) if is_array(value) else type(value)
+
+    def spec(self, value: Any, name: str) -> Spec:
+        """What the compiler knows of an argument that all points share."""
+        return spec_of(numba.typeof(value), name)
+
+    def points_first(self, name: str, array: Any, axis: int) -> Any:
+        """A view of an array with the axis of its points in front."""
+        return np.moveaxis(array, axis, 0)
+
+    def bounds(self, at: Any) -> tuple[int, int]:
+        """The least and the greatest index."""
+        return int(at.min()), int(at.max())
 
     def _told(self, path: tuple[int, ...], name: str, array: Any, axis: Any, gathered: bool) -> bool | None:
         """Whether an array holds points; None where its rank does not tell."""
@@ -238,7 +262,7 @@ class BatchEvaluator:
         looked_up: tuple[str, ...],
     ) -> Plan:
         """Decide on the arrays whose rank does not tell: as many as possible hold points."""
-        kinds = tuple((p, (a.dtype.str, a.ndim) if isinstance(a, np.ndarray) else type(a)) for p, a in arrays.items())
+        kinds = tuple((p, self.kind(a)) for p, a in arrays.items())
         key = (kinds, tuple(told.items()), looked_up, tuple(sorted(omitted)), structure_of(tuple(values.values())))
         if key in self._plans:
             return self._plans[key]
@@ -288,7 +312,7 @@ class BatchEvaluator:
             array = arrays[path]
             if batched.get(path) and array.ndim == 1:
                 return spec_of(numba.typeof(array.dtype.type()), name)
-            found = spec_of(numba.typeof(array), name)
+            found = self.spec(array, name)
             if batched.get(path):
                 assert isinstance(found, ArraySpec)
                 return ArraySpec(found.dtype, found.ndim - 1)
@@ -345,7 +369,7 @@ class BatchEvaluator:
             self._loops[batch.module.text] = numba.njit(nogil=True, **options)(load(batch.module, options))
         return batch, self._loops[batch.module.text]
 
-    def _check(self, batch: Batch, given: Given) -> None:
+    def check(self, batch: Batch, given: Given) -> None:
         """Shapes, indices, and what is written: compiled code checks none of these."""
         guards = dict(batch.guards)
         for argument, value in zip(given.plan.arguments, given.values):
@@ -362,19 +386,20 @@ class BatchEvaluator:
                     raise ArgumentError(
                         f"{argument.text} is written, so each point needs its own", hint="Give it an axis of points."
                     )
-                if not value.flags.writeable:
+                if isinstance(value, np.ndarray) and not value.flags.writeable:
                     raise ArgumentError(f"{argument.text} is written, but read-only", hint="Pass a copy.")
         for name, at in zip(given.plan.looked_up, given.indices):
             for argument, value in zip(given.plan.arguments, given.values):
                 if argument.gathered == f"{name}_at" and len(at):
-                    low, high = at.min(), at.max()
+                    low, high = self.bounds(at)
                     if low < -len(value) or high >= len(value):
                         raise ArgumentError(
                             f"indices[{name!r}] reach from {low} to {high}, but {argument.text} has {len(value)} rows",
                             hint="Indices count from 0.",
                         )
 
-    def _results(self, batch: Batch, n: int, out: Any) -> list[Any]:
+    def results(self, batch: Batch, n: int, out: Any) -> list[Any]:
+        """The arrays that are filled, in the order of the targets: those of `out`, or new ones."""
         if out is None:
             return [np.empty((n, *t.shape), t.dtype.numpy) for t in batch.targets]
         found = list(flat(out))
@@ -405,7 +430,8 @@ class BatchEvaluator:
             for done in [pool.submit(_each, chunk, run) for run in shown]:
                 done.result()
 
-    def _structure(self, batch: Batch, results: Sequence[Any]) -> Any:
+    def structure(self, batch: Batch, results: Sequence[Any]) -> Any:
+        """The arrays of results in the structure of one call's result."""
         items = iter(results)
         parts: list[Any] = []
         if self.mode != "jacobian":

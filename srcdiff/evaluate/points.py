@@ -21,7 +21,7 @@ from ..pipeline import Module, _Assembly, _best, _definition, _support, choose_i
 from ..rules.support import SUPPORT, needed
 from .blocks import WIDTH, NoBlocks, block_function
 
-__all__ = ["Argument", "Batch", "build_batch", "flatten"]
+__all__ = ["Argument", "Batch", "PointAssembly", "build_batch", "call_text", "flatten"]
 
 _SUFFIX = {"primal": "", "jacobian": "_jacobian", "value_and_jacobian": "_value_and_jacobian"}
 
@@ -177,7 +177,7 @@ def _module(
     indices = list(dict.fromkeys(a.gathered for a in arguments if a.gathered))
     passed = [*assembly.names, *(a.name for a in arguments), *indices]
     i = assembly.index
-    call = f"{assembly.name}({', '.join([i, *assembly.names, *_call(specs, arguments, i)])})"
+    call = f"{assembly.name}({', '.join([i, *assembly.names, *call_text(specs, arguments, i)])})"
     base = assembly.name.removesuffix("_point")
     functions: list[str] = []
     reason = ""
@@ -222,7 +222,7 @@ def _loop(
     return "\n".join(lines) + "\n"
 
 
-def _call(specs: Mapping[str, Spec], arguments: Sequence[Argument], index: str) -> list[str]:
+def call_text(specs: Mapping[str, Spec], arguments: Sequence[Argument], index: str) -> list[str]:
     """The arguments of one point, as the function of one point takes them."""
     rest: Iterator[Argument] = iter(arguments)
 
