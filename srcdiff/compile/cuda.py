@@ -36,7 +36,7 @@ def cuda_module() -> Any:
         from numba import cuda
     except Exception as error:
         raise UnsupportedCall(
-            f"numba-cuda does not load with this Numba: {_first_line(error)}",
+            f"numba-cuda does not load with this Numba: {_shortened(error)}",
             hint="Its release notes say which Numba it works with; " + INSTALL,
         ) from error
     return cuda
@@ -47,8 +47,9 @@ def simulated() -> bool:
     return bool(cuda_module().config.ENABLE_CUDASIM)
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _shortened(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def check_device() -> None:
@@ -60,7 +61,7 @@ def check_device() -> None:
         cuda.get_current_device()
     except Exception as error:
         raise UnsupportedCall(
-            f"no CUDA device can be used: {_first_line(error)}",
+            f"no CUDA device can be used: {_shortened(error)}",
             hint="A machine with an NVIDIA GPU and its driver is needed; NUMBA_ENABLE_CUDASIM=1 simulates one slowly.",
         ) from error
 

@@ -70,6 +70,11 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, list):
         raise ArgumentError(f"{name} is a list", hint=f"Pass an array, np.array({name}), or a tuple.")
     if not isinstance(value, np.ndarray):
+        if is_array(value):
+            raise ArgumentError(
+                f"{name} is a {type(value).__module__.partition('.')[0]} {type(value).__name__}",
+                hint="Pass a NumPy array; arrays on a GPU go with target='cuda'.",
+            )
         return value
     array = value.view(np.ndarray)
     if array.ndim == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ..frontend.source import find_source
 from ..ir.statements import Leaf, Structure
 from ..pipeline import choose_inputs
 from .arguments import defaults_last, flat, indices_of, is_array, leaves_of, listed, plain, structure_of, target_of
+from .dask import dask_batch, is_dask, reduced
 from .points import Argument, Batch, build_batch, flatten
 
 __all__ = ["BatchEvaluator"]
@@ -104,6 +106,9 @@ class BatchEvaluator:
         self._plans: dict[Any, Plan] = {}
         self._signature: inspect.Signature | None = None
         self._defaults: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self.token: str | None = None
+        """What copies in other processes are known by."""
 
     def __repr__(self) -> str:
         return f"<batches of {self.mode} of {self.source.name}>"
@@ -118,13 +123,25 @@ class BatchEvaluator:
         progress: bool = False,
         **kwargs: Any,
     ) -> Any:
+        if any(map(is_dask, (*args, *kwargs.values(), *(indices or {}).values()))):
+            if out is not None:
+                raise ArgumentError("batches of Dask arrays take no out", hint="Use dask.array.store.")
+            return dask_batch(self, args, kwargs, in_axes, indices or {})
         given = self.given(args, kwargs, in_axes, indices or {})
-        blocks = given.n >= BLOCKS_FROM
-        batch, loop = self.compile(given.plan, blocks)
+        return self.structure(*self.evaluate(given, out, parallel, progress))
+
+    def evaluate(
+        self, given: Given, out: Any, parallel: bool | None = None, progress: bool = False
+    ) -> tuple[Batch, list[Any]]:
+        """The arrays of results, in the order of the targets."""
+        batch, loop = self.compile(given.plan, given.n >= BLOCKS_FROM)
         self.check(batch, given)
         results = self.results(batch, given.n, out)
         self._run(loop, given, results, parallel, progress)
-        return self.structure(batch, results)
+        return batch, results
+
+    def __reduce__(self) -> Any:
+        return reduced(self)
 
     def emit(self, *args: Any, in_axes: Any = "rank", indices: Mapping[str, Any] | None = None, **kwargs: Any) -> str:
         """The text that a call with these arguments runs."""
@@ -133,7 +150,7 @@ class BatchEvaluator:
 
     # -- arguments --------------------------------------------------------------------------------------------------
 
-    def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
         """Values by parameter, and which of them are defaults."""
         if self._signature is None:
             self._signature = self._plain_signature()
@@ -177,10 +194,16 @@ class BatchEvaluator:
         return axes
 
     def given(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], in_axes: Any, indices: Mapping[str, Any]
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        in_axes: Any,
+        indices: Mapping[str, Any],
+        *,
+        lengths: bool = True,
     ) -> Given:
         """The arguments of a call, checked, and told apart into those with points and those without."""
-        values, omitted = self._bind(args, kwargs)
+        values, omitted = self.bind(args, kwargs)
         axes = self._axes(in_axes, indices)
         for name in indices:
             if name not in self.names:
@@ -206,9 +229,10 @@ class BatchEvaluator:
             elif name in indices or isinstance(axis, int):
                 raise ArgumentError(f"{name} has no axis of points", hint="Pass an array, or None in in_axes.")
             arrays[path] = array
-        plan = self._plan(values, omitted, arrays, told, tuple(looked_up))
+        with self._lock:
+            plan = self._plan(values, omitted, arrays, told, tuple(looked_up))
         ordered = tuple(arrays[a.path] for a in plan.arguments)
-        n = self._count(plan.arguments, ordered, looked_up)
+        n = self._count(plan.arguments, ordered, looked_up) if lengths else 0
         return Given(plan, ordered, tuple(looked_up[name] for name in plan.looked_up), n)
 
     def taken(self, name: str, value: Any) -> Any:
@@ -363,11 +387,12 @@ class BatchEvaluator:
 
     def compile(self, plan: Plan, blocks: bool) -> tuple[Batch, Any]:
         """The module, and its loop over the points as Numba compiles it."""
-        batch = self.build(plan, blocks)
-        if batch.module.text not in self._loops:
-            options = self.options.numba()
-            self._loops[batch.module.text] = numba.njit(nogil=True, **options)(load(batch.module, options))
-        return batch, self._loops[batch.module.text]
+        with self._lock:
+            batch = self.build(plan, blocks)
+            if batch.module.text not in self._loops:
+                options = self.options.numba()
+                self._loops[batch.module.text] = numba.njit(nogil=True, **options)(load(batch.module, options))
+            return batch, self._loops[batch.module.text]
 
     def check(self, batch: Batch, given: Given) -> None:
         """Shapes, indices, and what is written: compiled code checks none of these."""
