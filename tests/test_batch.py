@@ -184,6 +184,21 @@ def test_the_vector_code_is_vector_code():
         assert len(re.findall(r"v(?:mul|fmadd|fnmadd|sub)\w*pd\s.*%[yz]mm", text)) >= 4
 
 
+def test_a_parameter_that_one_branch_assigns():
+    def f(x, y):
+        if x > 0.5:
+            y = x * x
+        return y
+
+    evaluator = BatchEvaluator(f, "jacobian", Options())
+    x, y = np.linspace(0.0, 1.0, 32), np.ones(32)
+    for part in (slice(0, 16), slice(16, 32)):
+        found, batch, count = interpreted(evaluator, (x[part], y[part]), (0, 0), True)
+        assert batch.blocks and count == [True]
+        assert np.array_equal(found[0], np.where(x[part] > 0.5, 2.0 * x[part], 0.0))
+        assert np.array_equal(found[1], np.where(x[part] > 0.5, 0.0, 1.0))
+
+
 # -- arguments --------------------------------------------------------------------------------------------------------
 
 Q = np.arange(15.0).reshape(5, 3)

@@ -323,6 +323,8 @@ class Builder:
         for name in homes:
             if name not in self.rows:
                 self.rows[name] = self.row(name)
+                if name in self.scalars:  # a path that does not assign this parameter reads what was passed
+                    self.gathers[name] = (self.rows[name], self.scalars[name], ())
         passes = Passes(self, homes, [e for _, _, e in stores], decided)
         passes.emit(out)
         scalars = [(name, e) for name, e in kept.items() if name not in homes]
