@@ -3,6 +3,8 @@
 import math
 import platform
 import re
+import subprocess
+import sys
 
 import corpus
 import dual
@@ -197,6 +199,26 @@ def test_a_parameter_that_one_branch_assigns():
         assert batch.blocks and count == [True]
         assert np.array_equal(found[0], np.where(x[part] > 0.5, 2.0 * x[part], 0.0))
         assert np.array_equal(found[1], np.where(x[part] > 0.5, 0.0, 1.0))
+
+
+def test_an_assertion_in_blocks():
+    @jacobian_compiled
+    def root(x):
+        assert x > 0.0, "positive"
+        return math.sqrt(x)
+
+    x = np.linspace(1.0, 2.0, 320)
+    assert root.jacobian.batch.build(root.jacobian.batch.given((x,), {}, "rank", {}).plan, True).blocks
+    np.testing.assert_allclose(root.jacobian.batch(x), 0.5 / np.sqrt(x))
+    x[200] = -1.0
+    with pytest.raises(AssertionError):
+        root.jacobian.batch(x)
+
+
+def test_asking_for_threads_starts_none():
+    code = "from numba.np.ufunc import parallel; from srcdiff.evaluate.batch import thread_count; thread_count()\n"
+    code += "print(parallel._is_initialized)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
 
 
 # -- arguments --------------------------------------------------------------------------------------------------------

@@ -437,7 +437,7 @@ class BatchEvaluator:
 
     def _run(self, loop: Any, given: Given, results: Sequence[Any], parallel: bool | None, progress: bool) -> None:
         arguments = (*results, *given.values, *given.indices)
-        threads = numba.get_num_threads() if parallel or (parallel is None and given.n >= PARALLEL_FROM) else 1
+        threads = thread_count() if parallel or (parallel is None and given.n >= PARALLEL_FROM) else 1
         starts = range(0, given.n, CHUNK)
 
         def chunk(first: int) -> None:
@@ -466,6 +466,13 @@ class BatchEvaluator:
         if self.mode != "primal":
             parts.append(_by_inputs(batch.outputs, batch.inputs, items))
         return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def thread_count() -> int:
+    """Numba's number of threads. Asking Numba would start its threads, which some processes do not survive to fork."""
+    from numba.np.ufunc import parallel
+
+    return int(numba.get_num_threads() if parallel._is_initialized else numba.config.NUMBA_NUM_THREADS)
 
 
 def _each(chunk: Callable[[int], None], starts: Iterator[int]) -> None:

@@ -41,6 +41,7 @@ from ..ir.expr import (
     topological,
 )
 from ..ir.statements import (
+    Assert,
     Assign,
     Block,
     Break,
@@ -50,6 +51,7 @@ from ..ir.statements import (
     For,
     If,
     Line,
+    Raise,
     Return,
     Statement,
     Store,
@@ -180,6 +182,9 @@ class Builder:
                 self._run(block[position:end], frozenset(), out, returns=True)
                 return tuple(out)
             live = self.needs.live[id(block[end - 1])] if end > position else frozenset()
+            if isinstance(s, Assert):
+                # Where it fails at a point, the points one by one find out at which.
+                s = If(s.test, (), (Raise("AssertionError"),))
             if isinstance(s, If):
                 self._branch(s, block[position:end], live, out)
             elif end > position:

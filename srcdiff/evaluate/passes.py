@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NoBlocks", "Passes"]
 
-_VECTOR = frozenset({"sqrt", "fabs", "absolute", "square", "reciprocal", "negative", "positive", "norm"})
+_VECTOR = frozenset({
+    "sqrt", "fabs", "absolute", "square", "reciprocal", "negative", "positive", "norm", "isnan", "isinf", "isfinite",
+})  # fmt: skip
 """Functions that are vector instructions; all others are library calls."""
 
 
