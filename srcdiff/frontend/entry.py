@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..emitter.printer import expression
-from ..errors import Unsupported, UnsupportedSyntax, UnsupportedType
+from ..errors import SrcdiffError, Unsupported, UnsupportedSyntax, UnsupportedType
 from ..ir.expr import Const, Expr, Load, Var
 from ..ir.statements import Function, Leaf, Origin, Return, Structure
 from ..ir.types import FLOAT64, STRING, ArrayType, ScalarType
@@ -65,11 +65,12 @@ def lower_entry(
     shapes: Mapping[str, tuple[int, ...]],
     *,
     promote: bool,
+    fixed: str = "",
 ) -> Lowered:
     """Lower until no new shapes are learned. `promote` turns integers passed for `wrt` into floats.
 
     Arrays whose shape the text tells become scalars. Where it does not, arrays stay arrays; where that is refused, a
-    length that alone makes sense is looked for.
+    length that alone makes sense is looked for. `fixed` names what does not take arrays that stay arrays.
     """
     try:
         return _settle(source, specs, wrt, of, shapes, promote, dynamic=False)
@@ -80,13 +81,29 @@ def lower_entry(
             raise
         known = error
     try:
-        return _settle(source, specs, wrt, of, shapes, promote, dynamic=True)
+        found = _settle(source, specs, wrt, of, shapes, promote, dynamic=True)
+        if not fixed:
+            return found
+        known = None
+        refused: SrcdiffError = _run_time_lengths(source, specs, shapes, fixed)
     except (Unsupported, NeedsKnown) as error:
         refused = error.error if isinstance(error, NeedsKnown) else error
     try:
         return _search(source, specs, wrt, of, dict(shapes), promote, [200])
     except (Unsupported, NeedsKnown):
         raise (refused if known is None or known.location is None else known) from None
+
+
+def _run_time_lengths(
+    source: Source, specs: Mapping[str, Spec], shapes: Mapping[str, tuple[int, ...]], users: str
+) -> Unsupported:
+    lengths = [f'"{name}": ...' for name, spec in specs.items() if isinstance(spec, ArraySpec) and name not in shapes]
+    fix = f"Fix their shapes with shapes={{{', '.join(lengths)}}}."
+    return UnsupportedType(
+        f"{source.name} works on arrays of run-time lengths, which {users} do not take",
+        hint=fix if lengths else "Loop a fixed number of times, and index at places that are known when compiling.",
+        location=source.location(getattr(source.node, "name", source.node)),
+    )
 
 
 def _search(
