@@ -59,6 +59,8 @@ class Differentiable(_WithJacobian):
         `(f(*args), f.jacobian(*args))` from one pass.
     jvp
         `jvp(primals, tangents)`: the value and its derivative in the direction `tangents`.
+    batch
+        The function at many points in one call; so have `jacobian` and `value_and_jacobian`.
     """
 
     __qualname__: str
@@ -80,8 +82,16 @@ class Differentiable(_WithJacobian):
         return self._form("primal", face=self)
 
     @_Lazy
+    def batch(self) -> Any:
+        return self._primal.batch
+
+    @_Lazy
     def _numba_type_(self) -> Any:
         """How Numba types this object in compiled code: `f(x)`, `f.jacobian(x)`, `f.jacobian.into(out, x)`."""
+        if self._options.target == "cuda":
+            from .compile.cuda_types import DeviceDifferentiableType
+
+            return DeviceDifferentiableType(self)
         from .compile.nopython import DifferentiableType
 
         return DifferentiableType(self)
@@ -124,9 +134,15 @@ class Differentiable(_WithJacobian):
         ArgumentError
             The prototype does not fit the function.
         """
+        if self._options.target == "cuda":
+            raise ArgumentError(f"{self.__qualname__} is for CUDA, which has no C pointers", hint="Leave target= out.")
         return self._primal.cfunc(prototype, order=order)
 
     def _form(self, mode: str, face: Any = None) -> Any:
+        if self._options.target == "cuda":
+            from .compile.cuda import device_form
+
+            return device_form(self.__srcdiff_function__, mode, self._options)
         from .compile.tiers import Form, JacobianForm
 
         cls = JacobianForm if mode == "jacobian" else Form
@@ -195,8 +211,12 @@ class Options:
         fastmath: Any = None,
         chunk: int | None = None,
         cache: bool = True,
+        target: str | None = None,
     ):
+        if target not in (None, "cpu", "cuda"):
+            raise ArgumentError(f"target={target!r} is not known", hint="It is 'cpu' or 'cuda'.")
         given = {"wrt": wrt, "of": of, "strict": strict, "shapes": shapes, "types": types, "fastmath": fastmath}
+        given["target"] = target
         self.given: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         if chunk is not None:
             if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
@@ -215,6 +235,7 @@ class Options:
                 raise ArgumentError(f"shapes={{{name!r}: {shape!r}}} is no shape", hint="Give lengths as integers.")
             self.shapes[name] = lengths
         self.types = types
+        self.target = target or "cpu"
         self.fastmath = {"contract"} if fastmath is None else fastmath
         self.cache = bool(cache)
 
@@ -252,6 +273,10 @@ class Options:
             if name not in names:
                 raise WrtError(f"{name!r} is no parameter of {source.name}", hint=f"It has {', '.join(names)}.")
         specs, assumed = guess_specs(source, known, self.shapes)
+        if self.target == "cuda":
+            from .compile.device import build_device
+
+            return build_device(source, specs, self, mode).text
         module = build(
             source,
             specs,
@@ -279,6 +304,7 @@ def jacobian_compiled(
     fastmath: Any = None,
     chunk: int | None = None,
     cache: bool = True,
+    target: str | None = None,
 ) -> Callable[[Callable[..., Any]], Differentiable]: ...
 def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Compile a function together with its derivatives. Use it bare or with options.
@@ -303,6 +329,9 @@ def jacobian_compiled(function: Callable[..., Any] | None = None, /, **options: 
         Numba's flags for floating-point transformations; by default `{"contract"}`, as C compilers do.
     cache
         Whether compiled code is kept on disk for later processes.
+    target
+        `"cuda"`: the function and its derivatives are device functions, for use in `@cuda.jit` kernels, and `batch`
+        launches kernels. Needs the extra `srcdiff[cuda]`.
 
     Raises
     ------

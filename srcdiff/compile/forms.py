@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,10 @@ from .tiers import form_name, plain_and_parameters
 if TYPE_CHECKING:
     from ..frontend.source import Source
 
-__all__ = ["JacobianDispatcher", "dispatcher"]
+__all__ = ["Emitter", "JacobianDispatcher", "check_input", "dispatcher", "stub_of", "varying"]
 
 
-class _Emitter:
+class Emitter:
     """Emits one mode of a function for the argument types of a call. The source is read when it is first needed."""
 
     def __init__(self, function: Callable[..., Any], mode: str, options: Any):
@@ -56,19 +56,9 @@ class _Emitter:
         from ..pipeline import build
 
         out = next(iter(specs.values())) if self.mode == "into" else None
-        if self.mode == "jvp":
-            specs = self._primals(specs)
-        else:
-            specs = {name: specs[name] for name in self.names}
-        for name in self.wrt:
-            if self.mode != "primal":
-                _check_input(name, specs[name], self.options.strict)
-            specs[name] = _varying(name, specs[name])
-        if self.mode == "into":
-            _check_out(out)
         module = build(
             self.source,
-            specs,
+            self.prepared(specs),
             mode=self.mode,
             wrt=self.options.wrt,
             of=self.options.of,
@@ -83,6 +73,21 @@ class _Emitter:
                 hint=f"Pass an out of dtype {module.dtype}.",
             )
         return module
+
+    def prepared(self, specs: dict[str, Spec]) -> dict[str, Spec]:
+        """The types of the function's own arguments, checked."""
+        out = next(iter(specs.values())) if self.mode == "into" else None
+        if self.mode == "jvp":
+            specs = self._primals(specs)
+        else:
+            specs = {name: specs[name] for name in self.names}
+        for name in self.wrt:
+            if self.mode != "primal":
+                check_input(name, specs[name], self.options.strict)
+            specs[name] = varying(name, specs[name])
+        if self.mode == "into":
+            _check_out(out)
+        return specs
 
     def _primals(self, specs: dict[str, Spec]) -> dict[str, Spec]:
         """The types of the arguments of a JVP, whose tangents must match them."""
@@ -144,7 +149,7 @@ def _check_out(spec: Any) -> None:
         )
 
 
-def _check_input(name: str, spec: Spec, strict: bool) -> None:
+def check_input(name: str, spec: Spec, strict: bool) -> None:
     """Integers are promoted; truth values, strings and None cannot vary."""
     if isinstance(spec, ConstantSpec) and (spec.value is None or isinstance(spec.value, (bool, str))):
         raise WrtError(f"{name} is {spec.value!r}, which cannot vary", hint="Leave it out: name the others in wrt=.")
@@ -155,19 +160,32 @@ def _check_input(name: str, spec: Spec, strict: bool) -> None:
         raise ArgumentError(f"{name} is an integer, and strict=True", hint="Pass a float.")
 
 
-def _varying(name: str, spec: Spec) -> Spec:
+def varying(name: str, spec: Spec) -> Spec:
     """A default that the call leaves out varies as a value that it passes."""
     return spec_of(numba.typeof(spec.value), name) if isinstance(spec, ConstantSpec) else spec
 
 
-class JacobianDispatcher(GeneratedDispatcher):
+class BatchedDispatcher(GeneratedDispatcher):
+    """A form that takes many points at once, too."""
+
+    form: Any
+
+    @functools.cached_property
+    def batch(self) -> Any:
+        """The same at many points: arrays gain a leading axis. See `srcdiff.evaluate.batch.BatchEvaluator`."""
+        if self.form is not None:
+            return self.form.batch
+        from ..evaluate.batch import BatchEvaluator
+
+        return BatchEvaluator(self.origin.function, self.origin.mode, self.origin.options)
+
+
+class JacobianDispatcher(BatchedDispatcher):
     """The Jacobian as a function, and its other forms.
 
     `matrix` gives the m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order. `into(out, *args)`
     fills `out`, of shape (m, n), with the matrix and allocates nothing.
     """
-
-    form: Any
 
     @functools.cached_property
     def matrix(self) -> Any:
@@ -201,7 +219,7 @@ class JacobianDispatcher(GeneratedDispatcher):
         return text
 
 
-class PairDispatcher(GeneratedDispatcher):
+class PairDispatcher(BatchedDispatcher):
     """The value and the Jacobian."""
 
     def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
@@ -211,7 +229,7 @@ class PairDispatcher(GeneratedDispatcher):
         return _cfunc(self, primal, jacobian, prototype, order)
 
 
-class PrimalDispatcher(GeneratedDispatcher):
+class PrimalDispatcher(BatchedDispatcher):
     """The function itself."""
 
     def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
@@ -235,23 +253,25 @@ _CLASSES = {"primal": PrimalDispatcher, "jacobian": JacobianDispatcher, "value_a
 
 def dispatcher(function: Callable[..., Any], mode: str, options: Any, form: Any = None) -> Any:
     """The dispatcher of one mode. With `form`, the light object that stands for it, what is wrong was told before."""
-    emitter = _Emitter(function, mode, options)
+    emitter = Emitter(function, mode, options)
     if form is None or not form.checked:
         emitter.inputs  # noqa: B018  raises what is wrong with the source, wrt or of
-    plain = plain_and_parameters(function)[0]
-    stub = _stub(plain, form_name(plain, mode), mode, emitter.names)
+    stub = stub_of(function, mode)
     made = _CLASSES.get(mode, GeneratedDispatcher)(stub, emitter, Origin(function, options, mode))
     made.form = form
     return made
 
 
-def _stub(function: FunctionType, name: str, mode: str, names: Sequence[str]) -> FunctionType:
+def stub_of(function: Callable[..., Any], mode: str) -> FunctionType:
+    """A function with the signature of one mode."""
+    plain, names = plain_and_parameters(function)
+    name = form_name(plain, mode)
     if mode == "jvp":
         return make_stub(_jvp_signature, name, ["primals", "tangents"])
     out = "out"
     while out in names:
         out += "_"
-    return make_stub(function, name, list(names), (out,) if mode == "into" else ())
+    return make_stub(plain, name, names, (out,) if mode == "into" else ())
 
 
 def _jvp_signature(primals: Any, tangents: Any) -> Any:

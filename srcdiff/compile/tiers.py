@@ -54,6 +54,9 @@ def base_key(function: Callable[..., Any], options: Any) -> bytes:
 
 _SET_CLASS: Any = vars(object)["__class__"].__set__
 
+BATCHED = ("primal", "jacobian", "value_and_jacobian")
+"""Modes whose forms have `batch`."""
+
 PATIENCE = 1000
 """Calls that linked code does not take before all go to the dispatcher; a hundred times as many before Numba is
 imported for them, which takes as long as a hundred thousand calls."""
@@ -251,6 +254,10 @@ class Form:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name == "batch" and self._mode in BATCHED:
+            from ..evaluate.batch import BatchEvaluator
+
+            return self.__dict__.setdefault(name, BatchEvaluator(self._function, self._mode, self._options))
         return getattr(self._dispatcher, name)
 
     def __reduce__(self) -> Any:

@@ -190,14 +190,19 @@ class Layout:
                 shape = structure.lengths + inner.lengths
                 if not structure.is_array and not inner.is_array:
                     return _slot(exprs, entries[0])
-                dtype = self.dtype(structure, inner)
-                name = self.fresh("jac")
-                self._fill(out, name, shape, dtype, entries, allocate=True)
-                return name
+                return self._derivatives(entries, shape, self.dtype(structure, inner), exprs, out)
 
             return wrt(self.inputs)
 
         return output(self.outputs)
+
+    def _derivatives(
+        self, entries: list[Expr], shape: tuple[int, ...], dtype: ScalarType, exprs: list[Expr], out: list[Statement]
+    ) -> str:
+        """The derivatives of one leaf by one other."""
+        name = self.fresh("jac")
+        self._fill(out, name, shape, dtype, entries, allocate=True)
+        return name
 
     def _tangent(self, rows: list[Mapping[int, Expr]], exprs: list[Expr], out: list[Statement]) -> str:
         iterator = iter([row.get(0, ZERO) for row in rows])

@@ -67,10 +67,12 @@ def lower_entry(
     shapes: Mapping[str, tuple[int, ...]],
     *,
     promote: bool,
+    fixed: str = "",
 ) -> Lowered:
     """Lower until no new shapes are learned. `promote` turns integers passed for `wrt` into floats.
 
-    Arrays whose shape the text tells become scalars. Where it does not, arrays stay arrays.
+    Arrays whose shape the text tells become scalars. Where it does not, arrays stay arrays. `fixed` names what does not
+    take arrays that stay arrays.
     """
     try:
         return _settle(source, specs, wrt, of, shapes, promote, dynamic=False)
@@ -81,10 +83,25 @@ def lower_entry(
             raise
         known = error
     try:
-        return _settle(source, specs, wrt, of, shapes, promote, dynamic=True)
+        found = _settle(source, specs, wrt, of, shapes, promote, dynamic=True)
     except (Unsupported, NeedsKnown) as error:
         refused = error.error if isinstance(error, NeedsKnown) else error
         raise (refused if known is None or known.location is None else known) from None
+    if fixed:
+        raise _run_time_lengths(source, specs, shapes, fixed)
+    return found
+
+
+def _run_time_lengths(
+    source: Source, specs: Mapping[str, Spec], shapes: Mapping[str, tuple[int, ...]], users: str
+) -> Unsupported:
+    lengths = [f'"{name}": ...' for name, spec in specs.items() if isinstance(spec, ArraySpec) and name not in shapes]
+    fix = f"Fix their shapes with shapes={{{', '.join(lengths)}}}."
+    return UnsupportedType(
+        f"{source.name} works on arrays of run-time lengths, which {users} do not take",
+        hint=fix if lengths else "Loop a fixed number of times, and index at places that are known when compiling.",
+        location=source.location(getattr(source.node, "name", source.node)),
+    )
 
 
 def _settle(

@@ -1,0 +1,242 @@
+"""The text of device functions and of kernels for batches. Knows no Numba."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..differentiate.devices import DeviceLayout, DevicePointLayout
+from ..differentiate.helpers import _body, _callees
+from ..differentiate.results import Layout
+from ..emitter.device import DeviceWriter
+from ..emitter.header import header
+from ..emitter.module import function_text, module_text
+from ..errors import UnsupportedSyntax, UnsupportedType
+from ..evaluate.points import Argument, Batch, PointAssembly, call_text, lower_point
+from ..frontend.entry import Lowered
+from ..frontend.program import HelperReference
+from ..frontend.source import Source
+from ..frontend.specs import ArraySpec, ScalarSpec, Spec, TupleSpec
+from ..ir.expr import Const, Expr, interning
+from ..ir.statements import Block, For, If, Origin, Return, While, count_of, leaves, statements
+from ..ir.verify import verify
+from ..module import Module
+from ..pipeline import _Assembly, _best, _definition, _support, choose_inputs
+from ..rules.device import DEVICE
+from ..rules.support import SUPPORT, needed
+
+__all__ = ["build_device", "build_kernel", "is_narrow"]
+
+DEVICE_MODES = ("primal", "jacobian", "value_and_jacobian", "into", "jvp")
+
+
+def is_narrow(specs: Sequence[Spec]) -> bool:
+    """Whether the working precision is float32: all floats among the arguments are."""
+    bits: set[int] = set()
+
+    def visit(spec: Spec) -> None:
+        if isinstance(spec, TupleSpec):
+            for item in spec.items:
+                visit(item)
+        elif isinstance(spec, ScalarSpec) and spec.type.is_differentiable:
+            bits.add(spec.type.bits)
+        elif isinstance(spec, ArraySpec) and spec.dtype.is_differentiable:
+            bits.add(spec.dtype.bits)
+
+    for spec in specs:
+        visit(spec)
+    return bits == {32}
+
+
+class _OnDevice(_Assembly):
+    """What device functions and kernels share: bodies are rewritten before they are printed."""
+
+    narrow = False
+
+    def on_device(self) -> None:
+        """Rewrite the body and the functions that it calls."""
+        assert self.body is not None
+        body = self.body
+        source = self.lowered.source
+        # First the user's own statements, which know their places.
+        primal = self.lowered.function.body
+        self._no_recursion(primal)
+        undefined = self._undefined
+        DeviceWriter(source, self.narrow, None if undefined is None else tuple).block(primal)
+        self.body = DeviceWriter(source, self.narrow, undefined, located=False).block(body)
+        verify(self.body)
+        seen: set[int] = set()
+        pending = _callees(body)
+        while pending:
+            callee = pending.pop()
+            if id(callee) in seen:
+                continue
+            seen.add(id(callee))
+            writer = DeviceWriter(_reference(callee).lowering.source, self.narrow, None, located=False)
+            if isinstance(callee, HelperReference):
+                assert callee.function is not None
+                pending += _callees(callee.function.body)
+                callee.function = replace(callee.function, body=writer.block(callee.function.body))
+            else:
+                pending += _callees(callee.body)
+                callee.body = writer.block(callee.body)
+
+    def _no_recursion(self, body: Block) -> None:
+        """Calls must end: devices have no recursive functions."""
+        writer = DeviceWriter(self.lowered.source, self.narrow, None)
+        ended: set[int] = set()
+
+        def visit(block: Block, running: tuple[int, ...], first: Origin | None) -> None:
+            for s in statements(block):
+                writer.origin = first or s.origin or writer.origin
+                for callee in _callees((replace(s, body=(), orelse=()),) if isinstance(s, (If, For, While)) else (s,)):
+                    if id(callee) in running:
+                        writer.refuse(
+                            UnsupportedSyntax,
+                            f"{_reference(callee).lowering.source.name} calls itself, which devices do not allow",
+                            "Write it as a loop.",
+                        )
+                    if id(callee) not in ended:
+                        visit(_body(callee), (*running, id(callee)), first or writer.origin)
+                        ended.add(id(callee))
+
+        visit(body, (), None)
+
+    @property
+    def _undefined(self) -> Any:
+        """nan for every result, where all results are floats."""
+        outputs = list(leaves(self.outputs))
+        values = self.mode != "jacobian" and any(not leaf.dtype.is_differentiable for leaf in outputs)
+        if values or self.lowered.written_back:
+            return None
+
+        def statements_() -> Block:
+            layout = self.layout()
+            total = sum(count_of(leaf) for leaf in outputs)
+            nan: list[Expr] = [Const(math.nan)] * total
+            directions = range(max(len(self.labels), 1))
+            rows: list[Mapping[int, Expr]] = [dict.fromkeys(directions, Const(math.nan)) for _ in nan]
+            return tuple(layout.finish(Return(tuple(nan)), nan, rows))
+
+        return statements_
+
+    def device_text(self, functions: Sequence[str], own: str, entry: str) -> Module:
+        """The module around the function `own`."""
+        assert self.body is not None
+        program = self.program
+        main = function_text(own, self._parameters(), self.body, checked=False)
+        every = [*self.derivatives.texts(self.body), main, *functions]
+        self._check_names(every)
+        branches = dict(self.differentiator.branches) if self.differentiator is not None else {}
+        support = [inspect.getsource(SUPPORT[s]).rstrip() + "\n" for s in needed(_support(every))]
+        used = set(re.findall(r"(?<![\w.])[^\W\d]\w*(?=\()", "\n".join([*every, *support])))
+        devices = [inspect.getsource(f).rstrip() + "\n" for name, f in DEVICE.items() if name in used]
+        imports = dict(program.imports)
+        if any("cuda." in text for text in every):
+            imports["cuda"] = "from numba import cuda"
+        text = module_text(
+            header(self, self.differentiator, branches),
+            every,
+            imports,
+            program.constants,
+            {key: _definition(key, value) for key, value in program.objects.items()},
+            [*devices, *support],
+        )
+        return Module(text, entry, tuple(self._parameters()), dict(program.objects), branches)
+
+
+def _reference(callee: Any) -> Any:
+    return callee if isinstance(callee, HelperReference) else callee.reference
+
+
+class DeviceAssembly(_OnDevice):
+    """A device function of one mode."""
+
+    def layout(self) -> Layout:
+        """Tuples, or stores into `out`."""
+        plain = super().layout()
+        return DeviceLayout(
+            plain.mode, plain.outputs, plain.inputs, plain.fresh, plain.filled, plain.returns_value, plain.written,
+            plain.narrow, plain.out,
+        )  # fmt: skip
+
+
+class KernelAssembly(_OnDevice, PointAssembly):
+    """One point of a batch, in a thread of a kernel."""
+
+    clears = False
+
+    def layout(self) -> DevicePointLayout:
+        """Stores into the arrays of results."""
+        plain = PointAssembly.layout(self)
+        return DevicePointLayout(
+            plain.mode, plain.outputs, plain.inputs, plain.fresh, plain.filled, plain.returns_value, plain.written,
+            plain.narrow, names=plain.names, index=plain.index, cleared=None,
+        )  # fmt: skip
+
+
+def _assembled(
+    kind: type[_OnDevice], source: Source, specs: Mapping[str, Spec], options: Any, mode: str
+) -> _OnDevice:
+    inputs, single = choose_inputs(source, options.wrt, options.of)
+    lowered = lower_point(source, specs, inputs, options, mode, "devices")
+
+    def assemble(variant: Lowered) -> _OnDevice:
+        return kind(variant, inputs, single, mode, options.strict, (), False)
+
+    assembly = _best(lowered, assemble)
+    assert isinstance(assembly, _OnDevice)
+    assembly.narrow = is_narrow(list(specs.values()))
+    assembly.differentiate()
+    assembly.on_device()
+    return assembly
+
+
+def build_device(source: Source, specs: Mapping[str, Spec], options: Any, mode: str) -> Module:
+    """The module of a device function.
+
+    Raises
+    ------
+    Unsupported
+        The function uses what devices do not have, with the place.
+    """
+    if mode not in DEVICE_MODES:
+        raise UnsupportedType(
+            f"{mode} allocates an array, which devices do not", hint="Use f.jacobian.into(out, ...)."
+        )
+    with interning():
+        assembly = _assembled(DeviceAssembly, source, specs, options, mode)
+        suffix = {"primal": "", "into": "_jacobian_into"}.get(mode, f"_{mode}")
+        name = assembly.lowered.function.name + suffix
+        return assembly.device_text([], name, name)
+
+
+def build_kernel(
+    source: Source, specs: Mapping[str, Spec], arguments: Sequence[Argument], options: Any, mode: str
+) -> Batch:
+    """The module of a kernel that computes one point a thread; its entry takes what a loop over points takes."""
+    with interning():
+        assembly = _assembled(KernelAssembly, source, specs, options, mode)
+        assert isinstance(assembly, KernelAssembly)
+        lowered = assembly.lowered
+        first, last = assembly.fresh("first"), assembly.fresh("last")
+        indices = list(dict.fromkeys(a.gathered for a in arguments if a.gathered))
+        i = assembly.index
+        name = f"{assembly.name.removesuffix('_point')}_kernel"
+        call = f"{assembly.name}({', '.join([i, *assembly.names, *call_text(specs, arguments, i)])})"
+        kernel = "\n".join([
+            f"def {name}({', '.join([first, last, *assembly.names, *(a.name for a in arguments), *indices])}):",
+            f"    {i} = {first} + cuda.grid(1)",
+            f"    if {i} < {last}:",
+            f"        {call}",
+        ])  # fmt: skip
+        module = assembly.device_text([kernel + "\n"], assembly.name, name)
+        filled = frozenset(lowered.filled) | frozenset(lowered.written_back)
+        return Batch(
+            module, assembly.targets, assembly.outputs, assembly.input_structure, lowered.guards, frozenset(), filled,
+            False, "one point a thread",
+        )  # fmt: skip

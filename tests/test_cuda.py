@@ -1,0 +1,195 @@
+"""CUDA without a GPU: the emitted text, a part of the corpus in the simulator and compiled to PTX, and refusals.
+
+What needs numba-cuda runs in processes of its own: the simulator is chosen before Numba is imported, and Numba's CPU
+target is not to notice. The whole corpus is run by `tests/cuda_corpus.py`.
+"""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srcdiff import ArgumentError, UnsupportedCall, UnsupportedSyntax, UnsupportedType, jacobian_compiled
+
+TESTS = Path(__file__).parent
+INSTALLED = importlib.util.find_spec("numba_cuda") is not None
+needs_numba_cuda = pytest.mark.skipif(
+    not INSTALLED, reason="CUDA IS NOT TESTED: numba-cuda is not installed (pip install '.[cuda]')"
+)
+
+
+def run(*command, simulator=False, code=0):
+    """The output of a Python process."""
+    environment = {**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
+    environment.pop("NUMBA_ENABLE_CUDASIM", None)
+    if simulator:
+        environment["NUMBA_ENABLE_CUDASIM"] = "1"
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, env=environment, cwd=TESTS, timeout=600
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def device(function=None, **options):
+    decorate = jacobian_compiled(target="cuda", **options)
+    return decorate if function is None else decorate(function)
+
+
+# -- text -------------------------------------------------------------------------------------------------------------
+
+
+@device(wrt=("x", "y"), shapes={"y": 2})
+def mixed(x, y, n: int):
+    total = 0.0
+    for k in range(n):
+        total = total + 0.5 * k * np.sin(x) ** 2 / 3
+    return np.maximum(total, y[0]), x * y
+
+
+def test_device_text_is_math_scalars_and_tuples():
+    text = mixed.emit("value_and_jacobian")
+    code = re.sub("#.*", "", text)
+    assert "np." not in code and "math.sin" in text and "def maximum(x, y):" in text
+    assert re.search(r"return \(", text)
+
+
+def test_constants_are_in_the_working_precision():
+    text = mixed.emit("jacobian", types="float32, float32[:], int64")
+    body = text[text.index("def mixed") :]
+    literals = re.findall(r"(?<![\w.])\d+\.\d*", re.sub(r"np\.float32\([^)]*\)|#.*", "", body))
+    assert literals == []
+    assert "np.float32(k)" in text
+
+
+def test_into_stores_and_matrix_is_refused():
+    assert "out[0, 0] = " in mixed.emit("into")
+    with pytest.raises(UnsupportedType, match="allocates an array"):
+        mixed.emit("matrix")
+
+
+def test_what_raises_gives_nan():
+    @device
+    def root(x):
+        if x < 0.0:
+            raise ValueError("negative")
+        return x**0.5
+
+    text = root.emit("value_and_jacobian")
+    assert "return (math.nan, math.nan)" in text.replace("return math.nan, math.nan", "return (math.nan, math.nan)")
+    assert "raise" not in text
+
+
+def test_refusals_have_the_users_line():
+    def helper(x, n):
+        return x if n < 1 else x * helper(x, n - 1)
+
+    @device
+    def recursive(x, n: int):
+        y = 2.0 * x
+        return helper(y, n)
+
+    with pytest.raises(UnsupportedSyntax, match=r"(?s)test_cuda\.py:\d+:\d+: helper calls itself.*helper\(y, n\)"):
+        recursive.emit()
+
+    @device
+    def spaced(x):
+        y = x * x
+        return y + np.spacing(x)
+
+    with pytest.raises(UnsupportedCall, match=r"(?s)np\.spacing is not available on CUDA.*return y \+ np\.spacing"):
+        spaced.emit()
+
+    @device(wrt="x")
+    def switched(x, mode: str):
+        return x if mode == "a" else 2.0 * x
+
+    with pytest.raises(UnsupportedType, match="a string, which devices do not take"):
+        switched.emit()
+
+
+def test_large_results_are_refused_but_filled():
+    @device(shapes={"x": 20})
+    def squares(x):
+        return x * x
+
+    with pytest.raises(UnsupportedType, match="too large for a tuple"):
+        squares.emit("jacobian")
+    assert squares.emit("into").count("out[") == 400
+
+
+def test_arrays_of_run_time_lengths_are_refused():
+    @device(wrt="u")
+    def energy(u):
+        total = 0.0
+        for k in range(len(u)):
+            total += u[k] ** 2
+        return total
+
+    refusal = r'(?s)energy works on arrays of run-time lengths, which devices do not take.*shapes=\{"u": \.\.\.\}'
+    for mode in ("primal", "jacobian", "value_and_jacobian", "into", "jvp"):
+        with pytest.raises(UnsupportedType, match=refusal):
+            energy.emit(mode, types="float64[:]")
+    with pytest.raises(ArgumentError, match="no C pointers"):
+        energy.cfunc()
+
+
+def test_target_is_checked():
+    with pytest.raises(ArgumentError, match="target='gpu'"):
+        jacobian_compiled(target="gpu")(lambda x: x)
+
+
+def test_without_numba_cuda():
+    code = (
+        "import sys; sys.modules['numba_cuda'] = None\n"
+        "from test_cuda import mixed\n"
+        "from srcdiff import UnsupportedCall\n"
+        "try: mixed.jacobian\n"
+        "except UnsupportedCall as error: print(error)\n"
+    )
+    assert "pip install 'srcdiff[cuda]'" in run("-c", code)
+
+
+# -- with numba-cuda --------------------------------------------------------------------------------------------------
+
+
+@needs_numba_cuda
+def test_without_a_device():
+    code = (
+        "import numpy as np\n"
+        "from test_cuda import mixed\n"
+        "from srcdiff import UnsupportedCall\n"
+        "try: mixed.jacobian.batch(np.ones(3), np.ones(2), 3)\n"
+        "except UnsupportedCall as error: print(error)\n"
+        "else: print('no CUDA device can be used: there is one')\n"
+    )
+    assert "no CUDA device can be used" in run("-c", code)
+
+
+@needs_numba_cuda
+def test_corpus_in_the_simulator():
+    table = run("cuda_corpus.py", "simulator", "--quick", simulator=True)
+    assert "FAILED" not in table and re.search(r"float64: 1\d functions", table)
+
+
+@needs_numba_cuda
+def test_corpus_to_ptx():
+    table = run("cuda_corpus.py", "ptx", "--quick")
+    assert "FAILED" not in table and re.search(r"float32: 1\d functions", table)
+
+
+@needs_numba_cuda
+def test_forms_in_kernels_of_the_user():
+    assert "same" in run("cuda_kernels.py", "simulator", simulator=True)
+    assert "compiled" in run("cuda_kernels.py", "ptx")
+
+
+@needs_numba_cuda
+def test_ptx_holds_no_float64_and_no_local_memory():
+    lines = run("cuda_kernels.py", "properties").split()
+    assert lines == ["float64=0", "local=0"]
