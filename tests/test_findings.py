@@ -151,3 +151,37 @@ def guarded_division(a, b):
 )
 def test_right_as_plain_python(function, args):
     test_right(function, args)
+
+
+def fill_with(a, value):
+    for i in range(len(a)):
+        a[i] = value * (i + 1.0)
+
+
+def reads_around_a_write(p, table):
+    scratch = table.copy()
+    y = p * scratch[0]
+    fill_with(scratch, 10.0)
+    z = p * p * scratch[0]
+    return y + z
+
+
+def test_an_array_that_a_helper_writes_is_read_where_the_text_reads_it():
+    table = np.array([3.0, 5.0])
+    assert srcdiff.jacobian(reads_around_a_write, wrt="p")(2.0, table) == 3.0 + 2.0 * 2.0 * 10.0
+
+
+def meets(y, fixed, flag: bool):
+    a = np.zeros(len(fixed))
+    b = y.copy()
+    if flag:
+        a, b = fixed.copy(), a
+    a[0] = b[0] * 2.0
+    return a + b
+
+
+def test_arrays_that_vary_and_arrays_that_do_not_are_exchanged():
+    y, fixed = np.array([1.5, 2.0]), np.array([4.0, 7.0])
+    f = srcdiff.jacobian(meets, wrt="y")
+    np.testing.assert_array_equal(f(y, fixed, False), [[3.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(f(y, fixed, True), np.zeros((2, 2)))

@@ -49,6 +49,7 @@ from ..ir.statements import (
     Return,
     Statement,
     While,
+    is_straight,
     statements,
 )
 from ..ir.types import ScalarType, promote
@@ -192,7 +193,7 @@ class Differentiator:
         position = 0
         while position < len(block):
             end = position
-            while end < len(block) and isinstance(block[end], (Assign, CallHelper, Comment)):
+            while end < len(block) and is_straight(block[end]):
                 end += 1
             if end < len(block) and isinstance(block[end], Return):
                 end += 1
@@ -203,7 +204,9 @@ class Differentiator:
                 continue
             s = block[position]
             position += 1
-            if isinstance(s, If):
+            if isinstance(s, CallHelper):
+                self._straight((s,), tangents, out)
+            elif isinstance(s, If):
                 if not self._if(s, tangents, out, loops):
                     return False
             elif isinstance(s, (For, While)):

@@ -534,15 +534,14 @@ class Pushforward:
             return
         moved = [(t, v) for t, v in zip(s.targets, s.sources) if t.name in names]
         fixed = [(t, v) for t, v in moved if v.array.name not in self.active.arrays]
-        for target, _ in fixed:
-            # The tangent of what does not vary; the value is bound first, because its shape is needed.
-            assert len(s.targets) == 1, "an array that varies and one that does not are exchanged"
-            out.append(s)
-            out.append(Line(f"{names[target.name]} = {self._zeros_like(target)}", names[target.name]))
-            return
-        kept = Rebind(tuple(t for t, _ in moved), tuple(v for _, v in moved))
-        out.append(Line(rebind_text(kept, names, self.width), None))
+        kept = [pair for pair in moved if pair not in fixed]
+        if kept:
+            line = Rebind(tuple(t for t, _ in kept), tuple(v for _, v in kept))
+            out.append(Line(rebind_text(line, names, self.width), None))
         out.append(s)
+        for target, _ in fixed:
+            # What does not vary has a tangent of zeros, in the shape of the value that was just bound.
+            out.append(Line(f"{names[target.name]} = {self._zeros_like(target)}", names[target.name]))
 
     def _zeros_like(self, array: Var) -> str:
         if self.width is None:

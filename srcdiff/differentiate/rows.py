@@ -17,7 +17,6 @@ from ..ir.statements import (
     Block,
     Break,
     CallHelper,
-    Comment,
     Continue,
     For,
     If,
@@ -26,6 +25,7 @@ from ..ir.statements import (
     Statement,
     Store,
     While,
+    is_straight,
     statements,
 )
 from ..ir.types import INT64
@@ -101,7 +101,7 @@ class RowLoop:
         position = 0
         while position < len(block):
             end = position
-            while end < len(block) and isinstance(block[end], (Assign, CallHelper, Comment)):
+            while end < len(block) and is_straight(block[end]):
                 end += 1
             if end > position:
                 self._straight(block[position:end], tangents, out)
@@ -109,7 +109,9 @@ class RowLoop:
                 continue
             s = block[position]
             position += 1
-            if isinstance(s, Return):
+            if isinstance(s, CallHelper):
+                self._straight((s,), tangents, out)
+            elif isinstance(s, Return):
                 self.d._straight((s,), self.named(tangents), out)
             elif isinstance(s, (If, For, While)):
                 if not isinstance(s, For):

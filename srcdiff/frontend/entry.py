@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..emitter.printer import expression
-from ..errors import Unsupported, UnsupportedSyntax, UnsupportedType
+from ..errors import SrcdiffError, Unsupported, UnsupportedSyntax, UnsupportedType
 from ..ir.expr import Const, Expr, Load, Var
 from ..ir.statements import Function, Leaf, Origin, Return, Structure
 from ..ir.types import FLOAT64, STRING, ArrayType, ScalarType
@@ -72,7 +72,7 @@ def lower_entry(
     """Lower until no new shapes are learned. `promote` turns integers passed for `wrt` into floats.
 
     Arrays whose shape the text tells become scalars. Where it does not, arrays stay arrays. `fixed` names what does not
-    take arrays that stay arrays.
+    take arrays that stay arrays: there a length that alone makes sense is looked for.
     """
     try:
         return _settle(source, specs, wrt, of, shapes, promote, dynamic=False)
@@ -84,12 +84,18 @@ def lower_entry(
         known = error
     try:
         found = _settle(source, specs, wrt, of, shapes, promote, dynamic=True)
+        if not fixed:
+            return found
+        known = None
+        refused: SrcdiffError = _run_time_lengths(source, specs, shapes, fixed)
     except (Unsupported, NeedsKnown) as error:
         refused = error.error if isinstance(error, NeedsKnown) else error
+        if not fixed:
+            raise (refused if known is None or known.location is None else known) from None
+    try:
+        return _search(source, specs, wrt, of, dict(shapes), promote, [200])
+    except (Unsupported, NeedsKnown):
         raise (refused if known is None or known.location is None else known) from None
-    if fixed:
-        raise _run_time_lengths(source, specs, shapes, fixed)
-    return found
 
 
 def _run_time_lengths(
@@ -102,6 +108,36 @@ def _run_time_lengths(
         hint=fix if lengths else "Loop a fixed number of times, and index at places that are known when compiling.",
         location=source.location(getattr(source.node, "name", source.node)),
     )
+
+
+def _search(
+    source: Source,
+    specs: Mapping[str, Spec],
+    wrt: Sequence[str],
+    of: Sequence[str],
+    known: dict[str, tuple[int, ...]],
+    promote: bool,
+    attempts: list[int],
+) -> Lowered:
+    """Lower with what is known of shapes. A length that nothing states is found if just one makes sense."""
+    try:
+        return _settle(source, specs, wrt, of, known, promote, dynamic=False)
+    except OpenLength as unknown:
+        if unknown.array in known:
+            raise
+        found: list[Lowered] = []
+        for n in range(1, 9):
+            attempts[0] -= 1
+            if attempts[0] < 0 or len(found) > 1:
+                break
+            try:
+                guess = {**known, unknown.array: (n,) * unknown.ndim}
+                found.append(_search(source, specs, wrt, of, guess, promote, attempts))
+            except (Unsupported, NeedsKnown):
+                continue
+        if len(found) != 1 or attempts[0] < 0:
+            raise unknown from None
+        return found[0]
 
 
 def _settle(

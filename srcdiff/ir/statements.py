@@ -36,6 +36,7 @@ __all__ = [
     "While",
     "count_of",
     "expressions_of",
+    "is_straight",
     "leaves",
     "statements",
 ]
@@ -242,6 +243,11 @@ def count_of(leaf: Leaf) -> int:
             return 1
         count *= n
     return count
+
+
+def is_straight(s: Statement) -> bool:
+    """Whether a statement only computes numbers: what it reads from arrays stays there."""
+    return isinstance(s, (Assign, Comment)) or (isinstance(s, CallHelper) and not getattr(s.helper, "writes", None))
 
 
 def expressions_of(s: Statement) -> tuple[Expr, ...]:
