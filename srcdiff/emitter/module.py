@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..analyses.liveness import reads
-from ..ir.expr import Const, Expr, Load, Op, Var
+from ..ir.expr import Const, Element, Expr, Load, Op, Var
 from ..ir.statements import (
     Allocate,
     ArrayCall,
@@ -181,7 +181,13 @@ class _Writer:
         elif isinstance(s, ArrayCall):
             self.line(depth, array_call_text(s))
         elif isinstance(s, Store):
-            self._long(depth, f"{s.array}[{_index(s.index)}] = ", s.value)
+            place = f"{s.array}[{_index(s.index)}]"
+            first = s.value.args[0] if isinstance(s.value, Op) and len(s.value.args) == 2 else None
+            if isinstance(first, Element) and (first.array, first.index) == (s.array, s.index):
+                assert isinstance(s.value, Op)
+                self._long(depth, f"{place} {s.value.op}= ", s.value.args[1])
+            else:
+                self._long(depth, f"{place} = ", s.value)
         elif isinstance(s, StoreMany):
             self._store_many(s, depth)
         elif isinstance(s, Return):

@@ -34,7 +34,7 @@ def clipped_mean_tangents(y, y_dot, low):
     for i in range(len(kept)):
         total = total + kept[i]
         for k in range(32):
-            total_dot[k] = total_dot[k] + kept_dot[i, k]
+            total_dot[k] += kept_dot[i, k]
     value_by_total = 1.0 / len(kept)
     value_dot = np.empty(32)
     for k in range(32):

@@ -30,7 +30,7 @@ def diffuse_tangents(u, u_dot, kappa, dx, steps):
                     + kappa_over_dx_sq * u_dot[i + 1, k]
                 )
                 left_dot[k] = u_dot[i, k]
-                u_dot[i, k] = u_dot[i, k] + flux_dot[k]
+                u_dot[i, k] += flux_dot[k]
     return u, u_dot
 
 

@@ -28,7 +28,7 @@ def diffuse_jvp(primals, tangents):
             flux = kappa * (left - 2.0 * u[i] + u[i + 1]) / dx**2  # L14
             left_dot = u_dot[i]
             left = u[i]  # L15
-            u_dot[i] = u_dot[i] + flux_dot
+            u_dot[i] += flux_dot
             u[i] += flux  # L16
     # L17: return u
     return u, u_dot

@@ -20,7 +20,7 @@ def pendulums_tangents(y, y_dot, k):
     if max(n - 1, 0) != max(len(angle) - 1, 0):
         raise ValueError("arrays of different lengths meet (line 81)")
     for i in range(n - 1):  # L81: pull[1:] += k * (angle[:-1] - angle[1:])
-        pull[i + 1] = pull[i + 1] + k * (angle[i] - angle[i + 1])
+        pull[i + 1] += k * (angle[i] - angle[i + 1])
         for k_2 in range(32):
             pull_dot[i + 1, k_2] = (
                 pull_dot[i + 1, k_2]
@@ -30,7 +30,7 @@ def pendulums_tangents(y, y_dot, k):
     if max(n - 1, 0) != max(len(angle) - 1, 0):
         raise ValueError("arrays of different lengths meet (line 82)")
     for i in range(n - 1):  # L82: pull[:-1] += k * (angle[1:] - angle[:-1])
-        pull[i] = pull[i] + k * (angle[i + 1] - angle[i])
+        pull[i] += k * (angle[i + 1] - angle[i])
         for k_2 in range(32):
             pull_dot[i, k_2] = pull_dot[i, k_2] + k * angle_dot[i + 1, k_2] - k * angle_dot[i, k_2]
     if n != len(angle):

@@ -39,7 +39,7 @@ def softmax_tangents(z, z_dot):
     for i in range(len(z)):
         total = total + e[i]
         for k in range(32):
-            total_dot[k] = total_dot[k] + e_dot[i, k]
+            total_dot[k] += e_dot[i, k]
     result = np.empty(len(z))
     result_dot = np.empty((len(z), 32))
     for i in range(len(z)):

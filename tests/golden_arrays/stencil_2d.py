@@ -16,9 +16,12 @@ def stencil_2d_tangents(u, u_dot, r):
     out = u.copy()  # L139
     for i in range(u.shape[0] - 2):  # L140: out[1:-1, 1:-1] += r * (u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:] - 4.0 * u[1:-1, 1:-1])
         for j in range(u.shape[1] - 2):
-            out[i + 1, j + 1] = (
-                out[i + 1, j + 1]
-                + r * (u[i, j + 1] + u[i + 2, j + 1] + u[i + 1, j] + u[i + 1, j + 2] - 4.0 * u[i + 1, j + 1])
+            out[i + 1, j + 1] += r * (
+                u[i, j + 1]
+                + u[i + 2, j + 1]
+                + u[i + 1, j]
+                + u[i + 1, j + 2]
+                - 4.0 * u[i + 1, j + 1]
             )
             for k in range(32):
                 out_dot[i + 1, j + 1, k] = (
