@@ -185,3 +185,32 @@ def test_arrays_that_vary_and_arrays_that_do_not_are_exchanged():
     f = srcdiff.jacobian(meets, wrt="y")
     np.testing.assert_array_equal(f(y, fixed, False), [[3.0, 0.0], [0.0, 1.0]])
     np.testing.assert_array_equal(f(y, fixed, True), np.zeros((2, 2)))
+
+
+def two_sums(y, dy):
+    dy[0] = y.sum()
+    dy[1] = (y * y).sum()
+
+
+def test_a_filled_argument_of_known_length_beside_an_array_of_any_length():
+    y, dy = np.array([1.0, 2.0, 3.0]), np.zeros(2)
+    f = srcdiff.jacobian_compiled(wrt="y", of="dy", shapes={"dy": 2})(two_sums)
+    np.testing.assert_array_equal(f.jacobian(y, dy), [[1.0, 1.0, 1.0], [2.0, 4.0, 6.0]])
+    np.testing.assert_array_equal(dy, [6.0, 14.0])
+
+
+def writes_what_it_unpacked(p, y):
+    a, b = p
+    p[0] = 2.0 * a
+    return p[0] * y.sum() + b
+
+
+def test_the_function_itself_writes_to_its_argument_and_its_jacobian_does_not():
+    y, p = np.array([1.0, 2.0, 3.0]), np.array([1.0, 5.0])
+    f = srcdiff.jacobian_compiled(wrt=("p", "y"))(writes_what_it_unpacked)
+    by_p, by_y = f.jacobian(p, y)
+    np.testing.assert_array_equal(by_p, [12.0, 1.0])
+    np.testing.assert_array_equal(by_y, [2.0, 2.0, 2.0])
+    np.testing.assert_array_equal(p, [1.0, 5.0])
+    assert f(p, y) == 17.0
+    np.testing.assert_array_equal(p, [2.0, 5.0])

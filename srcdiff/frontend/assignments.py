@@ -267,6 +267,9 @@ class Assignments(Calls):
                 self.mutated.append(cells.argument)
         elif cells.argument not in self.program.active and cells.argument not in self.program.filled:
             self._refuse_write(cells.argument, node)
+        elif self.program.dynamic:
+            # Beside arrays of run-time lengths, an argument that is written is one of them.
+            self.promote([array])
         else:
             self.program.written.add(cells.argument)
 

@@ -280,7 +280,8 @@ class _Arguments:
             structure = Structure(tuple(p[1] for p in parts))
             return sequence, structure, [a for p in parts for a in p[2]], [label for p in parts for label in p[3]]
         shape = self.program.shapes.get(text)
-        if self.program.dynamic and (shape is None or (self.lowerer.key, name) in self.program.promoted):
+        stays = shape is None or filled or (self.lowerer.key, name) in self.program.promoted
+        if self.program.dynamic and stays:
             return self._dynamic(name, text, spec, shape, active, filled)
         if shape is None:
             open_array = OpenArray(text, spec.dtype, spec.ndim, active or filled)
