@@ -156,12 +156,13 @@ class Differentiable(_WithJacobian):
             found = getattr(found, part, None)
         if found is self:
             return self.__qualname__
-        from .places import Origin, find, place_of
+        from .places import Origin, file_of, find, place_of, rebuild
 
         place = place_of(Origin(self.__srcdiff_function__, self._options, "object"))
         if place is not None:
             return find, (place, "object")
-        return _differentiable, (self.__srcdiff_function__, self._options)
+        function = self.__srcdiff_function__
+        return rebuild, (function, self._options, "object", file_of(function))
 
     def __repr__(self) -> str:
         return f"<differentiable {self.__qualname__}{inspect.signature(self.__wrapped__)}>"

@@ -11,7 +11,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from .differentiable import Differentiable, _differentiable
@@ -148,8 +148,23 @@ def reduce_form(origin: Origin) -> Any:
     place = place_of(origin)
     if place is not None:
         return find, (place, origin.mode)
-    return _rebuild, (origin.function, origin.options, origin.mode)
+    return rebuild, (origin.function, origin.options, origin.mode, file_of(origin.function))
 
 
-def _rebuild(function: Callable[..., Any], options: Any, mode: str) -> Any:
+def rebuild(function: Callable[..., Any], options: Any, mode: str, path: str | None) -> Any:
+    """A form of a function that was pickled by value, as closures are; `path` is the file that it is from."""
+    code = getattr(function, "__code__", None)
+    if path is not None and isinstance(code, CodeType) and code.co_filename != path:
+        function.__code__ = _of_file(code, path)
     return form_of(_differentiable(function, options), mode)
+
+
+def file_of(function: Callable[..., Any]) -> str | None:
+    """The file that a function is from. Pickles of code leave it out, and the source is needed again."""
+    code = getattr(function, "__code__", None)
+    return code.co_filename if isinstance(code, CodeType) else None
+
+
+def _of_file(code: CodeType, path: str) -> CodeType:
+    inner = tuple(_of_file(c, path) if isinstance(c, CodeType) else c for c in code.co_consts)
+    return code.replace(co_filename=path, co_consts=inner)

@@ -161,12 +161,11 @@ def reduced(evaluator: BatchEvaluator) -> tuple[Any, tuple[Any, ...]]:
     if evaluator.token is None:
         evaluator.token = uuid.uuid4().hex
         _known[evaluator.token] = evaluator
-    from ..differentiable import _differentiable
-    from ..places import Origin, find, place_of
+    from ..places import Origin, file_of, find, place_of, rebuild
 
     function, options = evaluator.function, evaluator.options
     place = place_of(Origin(function, options, "object"))
-    owner = find(place, "object") if place is not None else _differentiable(function, options)
+    owner = find(place, "object") if place is not None else rebuild(function, options, "object", file_of(function))
     return _remembered, (evaluator.token, owner, evaluator.mode)
 
 
