@@ -214,3 +214,55 @@ def test_the_function_itself_writes_to_its_argument_and_its_jacobian_does_not():
     np.testing.assert_array_equal(p, [1.0, 5.0])
     assert f(p, y) == 17.0
     np.testing.assert_array_equal(p, [2.0, 5.0])
+
+
+def array_carried_in_a_tuple(y):
+    first = y * 1.0
+    best = (first,)
+    for _ in range(2):
+        best = (best[0] * best[0],)
+    return best[0] + first
+
+
+def array_gone_through_while_its_name_is_bound_again(y):
+    total = 0.0
+    for v in y:
+        y = y * 2.0
+        total += v
+    return total + y[0]
+
+
+def tuple_kept_under_two_names(y):
+    best = (y * 1.0,)
+    old = best
+    for _ in range(3):
+        old = best
+        best = (best[0] * best[0],)
+    return best[0] * old[0]
+
+
+def test_arrays_in_tuples_are_carried_through_loops():
+    y = np.array([0.3, 0.8])
+    value, jacobian = srcdiff.jacobian_compiled(array_carried_in_a_tuple).value_and_jacobian(y)
+    np.testing.assert_allclose(value, y**4 + y, rtol=1e-15)
+    np.testing.assert_allclose(jacobian, np.diag(4.0 * y**3 + 1.0), rtol=1e-15)
+
+
+def test_a_loop_goes_through_the_array_that_it_began_with():
+    y = np.array([0.3, 0.8])
+    f = srcdiff.jacobian_compiled(array_gone_through_while_its_name_is_bound_again)
+    assert f(y) == pytest.approx(0.3 + 0.8 + 4.0 * 0.3)
+    np.testing.assert_array_equal(f.jacobian(y), [5.0, 1.0])
+
+
+def test_a_tuple_that_two_names_share_before_a_loop_is_refused():
+    with pytest.raises(srcdiff.errors.UnsupportedType):
+        srcdiff.emit(tuple_kept_under_two_names, types="float64[:]")
+
+
+def test_interpolation_of_nan_is_nan():
+    def interpolated(x, xp, fp):
+        return np.interp(x, xp, fp)
+
+    f = srcdiff.jacobian_compiled(wrt="x")(interpolated)
+    assert math.isnan(f(math.nan, np.array([0.0, 1.0]), np.array([2.0, 3.0])))

@@ -180,7 +180,7 @@ class Builtins(Arrays):
             return value
         if isinstance(value, (Dynamic, Lazy)):
             array = self.spill(value, self.statement_node())
-            array = self.whole(array, self.statement_node())
+            array = self.own_array("items", array)
             return Stream(self.length(array, 0), lambda i: self.subscripted(array, i))
         if isinstance(value, Range) and any(not isinstance(b.constant, int) for b in value.bounds):
             if len(value.bounds) > 2 or value.reverse:

@@ -562,6 +562,7 @@ def _interp(self: DynamicReductions, arguments: list[Value], keywords: dict[str,
         with self.nested() as outer:
             self.emit(If(Compare(("<",), (point, self.item_at(knots, (last,)))), tuple(inside), tuple(above)))
         self.emit(If(Compare((">=",), (point, self.item_at(knots, (Const(0),)))), tuple(outer), ()))
+        self.emit(If(Compare(("!=",), (point, point)), (Assign((result,), (point,)),), ()))
         return result
 
     if isinstance(x, Scalar):

@@ -12,7 +12,7 @@ import libcst as cst
 from ..errors import SrcdiffError, UnsupportedType
 from ..ir.expr import Const, Expr, Var, is_atom
 from ..ir.statements import Assign, Break, CallHelper, Continue, Origin, Rebind, Statement, View
-from ..ir.types import ScalarType
+from ..ir.types import ArrayType, ScalarType
 from .merge import Merge, Path, count_writes, flow_back
 from .program import Program, Signal
 from .values import (
@@ -411,7 +411,12 @@ class Flow:
 
     def _canonical(self, name: str, value: Value, targets: list[Var], values: list[Expr]) -> Value:
         if isinstance(value, Dynamic):
-            return self.heads.get(name, value)
+            head = self.heads.get(name, value)
+            if head.name != value.name:
+                kind = ArrayType(value.dtype, len(value.shape))
+                self.taken.add(head.name)
+                self.emit(Rebind((Var(head.name, kind),), (View(Var(value.name, kind)),)))  # type: ignore[arg-type]
+            return head
         if isinstance(value, Scalar):
             if value.type.kind == "str":
                 return Scalar(value.expr)
@@ -436,7 +441,8 @@ class Flow:
             return value
         if isinstance(value, Sequence_):
             for i, part in enumerate(value.items):
-                value.items[i] = self._canonical(f"{name}_{i}", part, targets, values)
+                own = cell_name(value.prefix or name, i) if isinstance(part, Dynamic) else f"{name}_{i}"
+                value.items[i] = self._canonical(own, part, targets, values)
         return value
 
     def leave(self, paths: list[Path], statement: Break | Continue) -> None:

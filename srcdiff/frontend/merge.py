@@ -56,6 +56,7 @@ class Merge:
         self.flow = flow
         self.paths = paths
         self.moves: list[list[tuple[Var, Expr]]] = [[] for _ in paths]
+        self.rebinds: list[list[tuple[Var, View]]] = [[] for _ in paths]
         self.cells: dict[tuple[int, ...], Cells] = {}
         self.merged: list[tuple[Cells, list[Cells]]] = []
 
@@ -115,11 +116,11 @@ class Merge:
         if any(a.dtype != first.dtype or len(a.shape) != len(first.shape) for a in arrays):
             return Poison(f"{name} has different types on the paths that lead here", f"Give {name} one type.")
         variable = first.name if all(a.name == first.name for a in arrays) else name
-        for path, a in zip(self.paths, arrays):
+        for place, a in enumerate(arrays):
             if a.name != variable:
                 kind = ArrayType(a.dtype, len(a.shape))
                 self.flow.taken.add(variable)
-                path.insert(Rebind((Var(variable, kind),), (View(Var(a.name, kind)),)))  # type: ignore[arg-type]
+                self.rebinds[place].append((Var(variable, kind), View(Var(a.name, kind))))  # type: ignore[arg-type]
         regions = frozenset().union(*(a.regions for a in arrays))
         shape = tuple(
             first.shape[n] if all(a.shape[n] == first.shape[n] for a in arrays) else self.flow.unknown_extent()
@@ -164,6 +165,9 @@ class Merge:
         return Array(cells, first.shape, tuple(range(len(cells.items))))
 
     def finish(self) -> None:
+        for path, rebinds in zip(self.paths, self.rebinds):
+            if rebinds:
+                path.insert(Rebind(tuple(t for t, _ in rebinds), tuple(v for _, v in rebinds)))
         for path, moves in zip(self.paths, self.moves):
             if moves:
                 move = Assign(tuple(t for t, _ in moves), tuple(v for _, v in moves))
@@ -182,6 +186,7 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
     targets: list[Var] = []
     values: list[Expr] = []
     seen: set[int] = set()
+    rebinds: list[tuple[Var, View]] = []
 
     def scalar(name: str, root: str, before: Expr, after: Expr) -> None:
         if before is after:
@@ -224,17 +229,25 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
             changes.add(f"!{root}")
             return
         known = flow.heads.get(name)
+        owned = before.name == name or after.name == before.name
         shape = tuple(
             b if b == a or (known is not None and known.shape[n] == b and _is_open(b)) else flow.unknown_extent()
             for n, (b, a) in enumerate(zip(before.shape, after.shape))
         )
-        merged = Dynamic(before.name, before.dtype, shape, before.regions | after.regions)
+        # An item that is exchanged gets a variable of its own at the head: its first array may have another name, too.
+        own = before.name if owned else name
+        merged = Dynamic(own, before.dtype, shape, before.regions | after.regions)
         if merged != before:
             flow.heads[name] = merged
             changes.add(root)
-        if after.name != before.name:
+        if owned and after.name != before.name:
             kind = ArrayType(before.dtype, len(before.shape))
-            path.insert(Rebind((Var(before.name, kind),), (View(Var(after.name, kind)),)))  # type: ignore[arg-type]
+            rebinds.append((Var(before.name, kind), View(Var(after.name, kind))))  # type: ignore[arg-type]
+
+    def shared_by_two(sequence: Sequence_, root: str) -> bool:
+        """Whether two names mean one tuple or list at the head: they may part in the loop."""
+        others = [v for n, v in head.items() if n != root and isinstance(v, Sequence_)]
+        return any(v.uid == sequence.uid for v in others)
 
     def compare(name: str, root: str, before: Value, after: Value) -> None:
         if isinstance(before, Scalar) and isinstance(after, Scalar):
@@ -246,6 +259,9 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
         elif isinstance(before, Array) and isinstance(after, Array) and before.shape == after.shape:
             array(root, before, after)
         elif isinstance(before, Sequence_) and isinstance(after, Sequence_) and len(before.items) == len(after.items):
+            if before.uid != after.uid and shared_by_two(before, root):
+                changes.add(f"!{root}")
+                return
             for i, (old, new) in enumerate(zip(before.items, after.items)):
                 compare(cell_name(before.prefix or name, i), root, old, new)
         elif not (isinstance(before, Poison) or before is after or before == after):
@@ -261,6 +277,8 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
         move = Assign(tuple(targets), tuple(values))
         flow.assigning(move)
         path.insert(move)
+    if rebinds:
+        path.insert(Rebind(tuple(t for t, _ in rebinds), tuple(v for _, v in rebinds)))
 
 
 def _is_open(extent: Extent) -> bool:
