@@ -104,9 +104,9 @@ def check(
 
 class _Check:
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], wrt: Any, of: Any, shapes: Shapes | None):
+        from .assembly.inputs import choose_inputs
         from .frontend.parameters import parameter_names, star_parameter
         from .frontend.source import find_source
-        from .pipeline import choose_inputs
 
         self.source = find_source(function)
         options = Options(wrt=wrt, of=of, shapes=shapes)

@@ -105,11 +105,11 @@ def _place_of(function: Any) -> tuple[str, int, int]:
 
 
 def _lint(function: Callable[..., Any], options: Options, types: Any) -> list[Finding]:
+    from .assembly.inputs import choose_inputs, input_names
     from .frontend.entry import lower_entry
     from .frontend.parameters import guess_specs, parameters
     from .frontend.source import find_source
     from .ir.expr import interning, key_of
-    from .pipeline import choose_inputs, input_names
 
     source = find_source(function)
     known = _given_types(source, types)

@@ -146,11 +146,11 @@ def random_arguments(
     """A point for a function that comes without one: numbers between 0.5 and 1.5, the same for the same seed."""
     import numpy as np
 
+    from .assembly.inputs import choose_inputs
     from .frontend.entry import lower_entry
     from .frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, TupleSpec, guess_specs
     from .frontend.source import find_source
     from .ir.expr import interning
-    from .pipeline import choose_inputs
 
     source = find_source(function)
     options = Options(wrt=wrt, of=of, shapes=shapes)

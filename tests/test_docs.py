@@ -167,7 +167,7 @@ def lowered_text(function: Any) -> str:
     from srcdiff.frontend.source import find_source
     from srcdiff.ir import statements as ir
     from srcdiff.ir.expr import interning
-    from srcdiff.pipeline import choose_inputs
+    from srcdiff.assembly.inputs import choose_inputs
 
     source = find_source(getattr(function, "__srcdiff_function__", function))
     specs, _ = guess_specs(source, {}, {})

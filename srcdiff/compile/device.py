@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..assembly.inputs import choose_inputs
+from ..assembly.parts import definition, support_texts
+from ..assembly.scalars import ScalarAssembly, best
 from ..differentiate.devices import DeviceLayout, DevicePointLayout
 from ..differentiate.helpers import _body, _callees
 from ..differentiate.results import Layout
@@ -25,9 +28,7 @@ from ..ir.expr import Const, Expr, interning
 from ..ir.statements import Block, For, If, Origin, Return, While, count_of, leaves, statements
 from ..ir.verify import verify
 from ..module import Module
-from ..pipeline import _Assembly, _best, _definition, _support, choose_inputs
 from ..rules.device import DEVICE
-from ..rules.support import SUPPORT, needed
 
 __all__ = ["build_device", "build_kernel", "is_narrow"]
 
@@ -52,7 +53,7 @@ def is_narrow(specs: Sequence[Spec]) -> bool:
     return bits == {32}
 
 
-class _OnDevice(_Assembly):
+class _OnDevice(ScalarAssembly):
     """What device functions and kernels share: bodies are rewritten before they are printed."""
 
     narrow = False
@@ -132,7 +133,7 @@ class _OnDevice(_Assembly):
         every = [*self.derivatives.texts(self.body), main, *functions]
         self._check_names(every)
         branches = dict(self.differentiator.branches) if self.differentiator is not None else {}
-        support = [inspect.getsource(SUPPORT[s]).rstrip() + "\n" for s in needed(_support(every))]
+        support = support_texts(every)
         used = set(re.findall(r"(?<![\w.])[^\W\d]\w*(?=\()", "\n".join([*every, *support])))
         devices = [inspect.getsource(f).rstrip() + "\n" for name, f in DEVICE.items() if name in used]
         imports = dict(program.imports)
@@ -143,7 +144,7 @@ class _OnDevice(_Assembly):
             every,
             imports,
             program.constants,
-            {key: _definition(key, value) for key, value in program.objects.items()},
+            {key: definition(key, value) for key, value in program.objects.items()},
             [*devices, *support],
         )
         return Module(text, entry, tuple(self._parameters()), dict(program.objects), branches)
@@ -188,7 +189,7 @@ def _assembled(
     def assemble(variant: Lowered) -> _OnDevice:
         return kind(variant, inputs, single, mode, options.strict, (), False)
 
-    assembly = _best(lowered, assemble)
+    assembly = best(lowered, assemble)
     assert isinstance(assembly, _OnDevice)
     assembly.narrow = is_narrow(list(specs.values()))
     assembly.differentiate()

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..pipeline import Module
+    from ..module import Module
 
 __all__ = ["digest", "module_name"]
 

@@ -40,7 +40,7 @@ class Emitter:
 
     @functools.cached_property
     def inputs(self) -> tuple[list[str], bool]:
-        from ..pipeline import choose_inputs
+        from ..assembly.inputs import choose_inputs
 
         return choose_inputs(self.source, self.options.wrt, self.options.of)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from ..assembly.inputs import choose_inputs
 from ..compile.cpu import load, spec_of
 from ..compile.forms import check_input, varying
 from ..differentiate.points import structured
@@ -21,7 +22,6 @@ from ..frontend.parameters import parameter_names, star_parameter
 from ..frontend.source import find_source
 from ..frontend.specs import ArraySpec, ConstantSpec, Spec, TupleSpec
 from ..ir.statements import Leaf, Structure
-from ..pipeline import choose_inputs
 from .arguments import defaults_last, flat, indices_of, is_array, leaves_of, listed, plain, structure_of, target_of
 from .dask import dask_batch, is_dask, reduced
 from .points import Argument, Batch, build_batch, flatten

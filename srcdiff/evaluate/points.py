@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..assembly.inputs import choose_inputs
+from ..assembly.parts import definition, support_texts
+from ..assembly.scalars import ScalarAssembly, best
 from ..differentiate.points import PointLayout, Target, targets_of
 from ..emitter.header import header
 from ..emitter.module import function_text, module_text
@@ -18,8 +20,6 @@ from ..ir.statements import Leaf, Structure
 from ..ir.types import INT64
 from ..ir.verify import verify
 from ..module import Module
-from ..pipeline import _Assembly, _best, _definition, _support, choose_inputs
-from ..rules.support import SUPPORT, needed
 from .blocks import WIDTH, NoBlocks, block_function
 
 __all__ = ["Argument", "Batch", "PointAssembly", "build_batch", "call_text", "flatten", "lower_point"]
@@ -94,7 +94,7 @@ def flatten(
     return unique
 
 
-class PointAssembly(_Assembly):
+class PointAssembly(ScalarAssembly):
     """As for one call, but results are stored into arrays that hold those of all points."""
 
     clears = True
@@ -140,8 +140,8 @@ class PointAssembly(_Assembly):
             every,
             program.imports,
             program.constants,
-            {key: _definition(key, value) for key, value in program.objects.items()},
-            [inspect.getsource(SUPPORT[s]).rstrip() + "\n" for s in needed(_support(every))],
+            {key: definition(key, value) for key, value in program.objects.items()},
+            support_texts(every),
         )
         return Module(text, entry, tuple(self._parameters()), dict(program.objects), branches)
 
@@ -173,7 +173,7 @@ def build_batch(
         def assemble(variant: Lowered) -> PointAssembly:
             return PointAssembly(variant, inputs, single, mode, options.strict, (), False)
 
-        assembly = _best(lowered, assemble)
+        assembly = best(lowered, assemble)
         assert isinstance(assembly, PointAssembly)
         assembly.differentiate()
         return _module(assembly, specs, arguments, blocks)

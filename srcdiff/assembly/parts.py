@@ -1,0 +1,66 @@
+"""What modules of either kind are made with: names not taken, functions of the rule tables, definitions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from ..errors import WrtError
+from ..frontend.source import Source
+from ..ir.statements import Leaf, Structure
+from ..rules.array_support import ARRAY_SUPPORT
+from ..rules.support import SUPPORT, needed
+
+
+def fresh_name(base: str, taken: set[str], *others: Collection[str]) -> str:
+    """`base`, numbered until it is neither taken nor among the others; it is taken from then on."""
+    name, number = base, 2
+    while name in taken or any(name in names for names in others):
+        name, number = f"{base}_{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def unique(labels: Sequence[str]) -> list[str]:
+    """The labels, with underscores after those that came before."""
+    seen: set[str] = set()
+    result: list[str] = []
+    for label in labels:
+        while label in seen:
+            label += "_"
+        seen.add(label)
+        result.append(label)
+    return result
+
+
+def bare(parameter: str) -> str:
+    """The name in `*args` or `k=1.0`."""
+    return parameter.lstrip("*").partition("=")[0]
+
+
+def check_fills_only(source: Source, result: Structure | Leaf) -> None:
+    """`of=` is for functions that return nothing."""
+    if result != Structure((), "None"):
+        raise WrtError(
+            f"{source.name} returns a value and fills an argument",
+            hint="of= is for functions that return nothing.",
+        )
+
+
+def support_texts(functions: Sequence[str]) -> list[str]:
+    """Functions of the rule tables' own that the texts call, each after what it calls."""
+    used = set(re.findall(r"(?<![\w.])[^\W\d]\w*(?=\()", "\n".join(functions)))
+    numbers = needed(name for name in SUPPORT if name in used)
+    arrays = needed((name for name in ARRAY_SUPPORT if name in used), ARRAY_SUPPORT)
+    found: list[Callable[..., Any]] = [*(SUPPORT[n] for n in numbers), *(ARRAY_SUPPORT[n] for n in arrays)]
+    return [inspect.getsource(f).rstrip() + "\n" for f in found]
+
+
+def definition(name: str, value: Any) -> str:
+    """A namedtuple or exception of the user's, as the emitted module stands in for it."""
+    if issubclass(value, tuple):
+        return f'{name} = namedtuple("{name}", "{" ".join(value._fields)}")'
+    base = next(c for c in value.__mro__ if c.__module__ == "builtins")
+    return f"class {name}({base.__name__}):\n    pass\n"
