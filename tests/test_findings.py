@@ -1,6 +1,7 @@
 """What random programs found, reduced; each gave a wrong number once."""
 
 import math
+from fractions import Fraction
 
 import dual
 import numpy as np
@@ -266,3 +267,102 @@ def test_interpolation_of_nan_is_nan():
 
     f = srcdiff.jacobian_compiled(wrt="x")(interpolated)
     assert math.isnan(f(math.nan, np.array([0.0, 1.0]), np.array([2.0, 3.0])))
+
+
+RATES = {"k0": 2.0, "k1": 3.0}
+HALF = Fraction(1, 2)
+
+
+def formatted_key(x):
+    total = 0.0
+    for i in range(2):
+        total += RATES[f"k{i}"] * x**i
+    return total
+
+
+def formatted_mode(x, y):
+    mode = f"{1}"
+    return x if mode == "1" and f"{{{mode}}}" in ("{1}", "2") and not f"" else y  # noqa: F541
+
+
+def formatted_number(x, y):
+    return x if f"{x}" == "1.0" else y
+
+
+def mask_as_a_factor(x, y):
+    return x * (x > y) + y * (not x > y)
+
+
+def inverted_truth(x, y):
+    return x if ~(x > y) else y
+
+
+def list_and_tuple(x, y):
+    return x if [1, 2] == (1, 2) else y
+
+
+def string_before_number(x, y):
+    return x if "a" < 1 else y
+
+
+def fraction_and_number(x, y):
+    return x if HALF == 0.5 else y
+
+
+def test_strings_made_of_what_is_known_are_known():
+    assert srcdiff.jacobian(formatted_key)(1.5) == 3.0
+    assert srcdiff.jacobian(formatted_mode)(1.5, 0.5) == (1.0, 0.0)
+
+
+def test_a_truth_value_is_a_factor():
+    assert srcdiff.jacobian(mask_as_a_factor)(1.5, 0.5) == (1.0, 0.0)
+    assert srcdiff.jacobian(mask_as_a_factor)(0.5, 1.5) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (formatted_number, "is known at run time only"),
+        (inverted_truth, "-2 or -1 in Python"),
+        (list_and_tuple, "`==` between a list and a tuple"),
+        (string_before_number, "a string and a number have no order"),
+        (fraction_and_number, "`==` between HALF (a Fraction) and a number"),
+    ],
+)
+def test_what_is_not_decided_when_compiling_is_not_guessed(function, message):
+    with pytest.raises(srcdiff.errors.UnsupportedType) as caught:
+        srcdiff.emit(function)
+    assert message in str(caught.value)
+
+
+def reshaped_transpose(y, k):
+    return y.reshape(2, 2).T.ravel() * k
+
+
+def crossed_parts(x, y):
+    return np.cross(x[:3], y[1:])
+
+
+def test_what_is_not_contiguous_is_reshaped():
+    every_other = np.arange(8.0)[::2]
+    expected = 2.0 * np.eye(4)[[0, 2, 1, 3]]
+    np.testing.assert_array_equal(srcdiff.jacobian(reshaped_transpose, wrt="y")(every_other, 2.0), expected)
+
+
+def test_cross_products_of_parts():
+    x, y = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 4.0, 6.0, 5.0])
+    jacobian = srcdiff.jacobian(crossed_parts, wrt="x")(x, y)
+    expected = np.column_stack([np.cross(e, y[1:]) for e in np.eye(3)] + [np.zeros(3)])
+    np.testing.assert_array_equal(jacobian, expected)
+
+
+def test_running_products_and_places_as_methods():
+    def products(y):
+        return y.cumprod() * (1 + y.argmax())
+
+    def of_known_length(x, y):
+        a = np.array([x, y])
+        return a.cumprod()[1] * a[a.argmax()]
+
+    np.testing.assert_array_equal(srcdiff.jacobian(products)(np.array([2.0, 3.0])), [[2.0, 0.0], [6.0, 4.0]])
+    assert srcdiff.jacobian(of_known_length)(2.0, 3.0) == (9.0, 12.0)

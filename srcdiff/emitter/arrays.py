@@ -55,7 +55,8 @@ def _view(v: View, names: Mapping[str, str], width: int | None) -> str:
         lengths = [expression(e, 1) for e in v.args]
         if width is not None:
             lengths.append(str(width))
-        return f"{name}.reshape({lengths[0] if len(lengths) == 1 else shape_text(lengths)})"
+        # Numba reshapes contiguous arrays only; NumPy copies one that is not, too.
+        return f"np.ascontiguousarray({name}).reshape({lengths[0] if len(lengths) == 1 else shape_text(lengths)})"
     if v.kind == "flatten" and width is not None:
         return f"{name}.copy().reshape(({names_size(v.array)}, {width}))"
     if v.kind in ("copy", "flatten"):

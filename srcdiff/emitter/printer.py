@@ -50,6 +50,8 @@ def _render(e: Expr, go: Callable[[Expr, int], str], exact: bool) -> tuple[str, 
     if isinstance(e, Call):
         if e.function in ("real", "imag"):
             return f"{go(e.args[0], _ATOM)}.{e.function}", _ATOM
+        if e.function == "cast" and e.spelling == "float" and e.args[0].type.kind == "bool":
+            return f"1.0 if {go(e.args[0], _OR)} else 0.0", _TERNARY  # Numba has no float() of a truth value
         if e.function == "norm":
             squares = " + ".join(f"{go(a, 11)} * {go(a, 12)}" for a in e.args)
             return f"math.sqrt({squares})", _ATOM

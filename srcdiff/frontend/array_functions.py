@@ -21,7 +21,8 @@ METHODS = {
     "sum": "sum", "prod": "prod", "mean": "mean", "min": "min", "max": "max", "dot": "dot", "copy": "copy",
     "ravel": "ravel", "flatten": "ravel", "reshape": "reshape", "transpose": "transpose", "trace": "trace",
     "cumsum": "cumsum", "astype": "astype", "fill": "fill", "any": "any", "all": "all", "diagonal": "diag",
-    "var": "var", "std": "std", "clip": "clip", "tolist": "tolist", "squeeze": "squeeze",
+    "var": "var", "std": "std", "clip": "clip", "tolist": "tolist", "squeeze": "squeeze", "cumprod": "cumprod",
+    "argmax": "argmax", "argmin": "argmin",
 }  # fmt: skip
 
 

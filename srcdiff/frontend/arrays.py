@@ -9,8 +9,8 @@ import libcst as cst
 from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Const, Expr, Op, Opaque, is_atom, topological
 from ..ir.types import FLOAT64, ScalarType, promote
+from .describe import describe
 from .dynamic_reductions import DynamicReductions
-from .expressions import describe
 from .values import Array, Cells, Dynamic, Lazy, Object, OpenArray, Scalar, Sequence_, Value
 
 __all__ = ["Arrays", "cost_of", "count_of", "scalar_of"]

@@ -12,7 +12,8 @@ from ..errors import UnsupportedSyntax, UnsupportedType
 from ..ir.expr import Const, Expr, Load, Var
 from ..ir.statements import Assign
 from .calls import Calls
-from .expressions import BINARY, _indices, describe
+from .describe import describe
+from .expressions import BINARY, _indices
 from .extents import Extent
 from .program import Refine
 from .values import Array, Dynamic, Lazy, OpenArray, Scalar, Sequence_, Value, cell_name

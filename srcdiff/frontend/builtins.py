@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import libcst as cst
 import numpy as np
@@ -14,9 +15,9 @@ from ..ir.types import BOOL, COMPLEX128, INT64, promote
 from ..rules.scalar import BY_SPELLING, Rule
 from .array_functions import FUNCTIONS, METHODS
 from .arrays import Arrays
+from .describe import describe
 from .dynamic import shifted
 from .dynamic_functions import DYNAMIC
-from .expressions import describe
 from .values import Array, Dictionary, Dynamic, Lazy, Object, OpenArray, Range, Scalar, Sequence_, Stream, Value
 
 __all__ = ["Builtins"]
@@ -323,27 +324,29 @@ class Builtins(Arrays):
 
     # -- methods ----------------------------------------------------------------------------------------------------
 
+    def library(
+        self, name: str, function: Any, text: str, arguments: list[Value], keywords: dict[str, Value], node: cst.Call
+    ) -> Value:
+        raise NotImplementedError
+
     def _method(self, base: Value, name: str, node: cst.Call) -> Value:
         arguments, keywords = self.arguments_of(node)
-        if isinstance(base, (Dynamic, Lazy)):
-            if METHODS.get(name) in DYNAMIC and name != "tolist":
-                found = DYNAMIC["flatten" if name == "flatten" else METHODS[name]]
-                call = functools.partial(found, self)
-                return self.guarded(call, f"the method {name}", [base, *arguments], keywords, node)
-            if name in ("conj", "conjugate", "argmax", "argmin"):
-                if name.startswith("arg"):
-                    return DYNAMIC[name](self, [base, *arguments], keywords, node)
-                return self.lazy(lambda z: Scalar(Call("conj", (z.expr,), z.type, "np.conj")), [base], node)
-        if isinstance(base, Array) and name in METHODS and self._any_dynamic(arguments):
-            return DYNAMIC[METHODS[name]](self, [base, *arguments], keywords, node)
+        if isinstance(base, (Dynamic, Lazy)) and METHODS.get(name) in DYNAMIC and name != "tolist":
+            found = DYNAMIC["flatten" if name == "flatten" else METHODS[name]]
+            call = functools.partial(found, self)
+            return self.guarded(call, f"the method {name}", [base, *arguments], keywords, node)
+        if isinstance(base, (Array, Dynamic, Lazy)) and name in ("conj", "conjugate"):
+            return self.elementwise(_conjugate, (base,), node)
         if isinstance(base, Array) and name in METHODS:
-            call = functools.partial(FUNCTIONS[METHODS[name]], self)
+            short = METHODS[name]
+            if short not in FUNCTIONS or self._any_dynamic(arguments):
+                function, text = getattr(np, short, None), f"the method {name}"
+                return self.library(f"numpy.{short}", function, text, [base, *arguments], keywords, node)
+            call = functools.partial(FUNCTIONS[short], self)
             return self.guarded(call, f"the method {name}", [base, *arguments], keywords, node)
         if isinstance(base, Scalar):
             if name in ("conjugate", "conj") and not arguments:
-                if base.type.kind != "complex":
-                    return base
-                return Scalar(Call("conj", (base.expr,), base.type, "np.conj"))
+                return _conjugate(base)
             if name == "item":
                 return base
             if name in METHODS and base.type.kind != "str":
@@ -405,3 +408,7 @@ class Builtins(Arrays):
     def own_item(self, base: Sequence_, value: Value) -> Value:
         """An appended item keeps its value when the variable it came from changes."""
         return self.pin(value, f"{base.prefix or 'item'}_{len(base.items)}")
+
+
+def _conjugate(value: Scalar) -> Scalar:
+    return Scalar(Call("conj", (value.expr,), value.type, "np.conj")) if value.type.kind == "complex" else value

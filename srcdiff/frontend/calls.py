@@ -16,8 +16,8 @@ from ..ir.expr import Call, Const
 from ..ir.types import BOOL, COMPLEX128, FLOAT64, INT64, ScalarType, promote
 from ..rules.scalar import BY_SPELLING, Rule
 from .array_functions import FUNCTIONS
+from .describe import describe
 from .dynamic_functions import DYNAMIC, MAKERS
-from .expressions import describe
 from .extents import Extent
 from .helpers import Helpers
 from .source import find_source
@@ -258,8 +258,8 @@ class Calls(Helpers):
         """The three elements of a vector, for np.cross."""
         if not isinstance(value, (Dynamic, Lazy)):
             return value
-        self.require(value.shape[0], self.length(value, 0), Extent(3), Const(3), node, "np.cross takes 3 elements")
         array = self.whole(value, node)
+        self.require(array.shape[0], self.length(array, 0), Extent(3), Const(3), node, "np.cross takes 3 elements")
         return self.array([self.temporary("component", self.item_at(array, (Const(i),))) for i in range(3)], (3,))
 
     def _check_math(self, short: str, text: str, arguments: list[Value], node: cst.Call) -> None:

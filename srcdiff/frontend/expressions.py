@@ -11,11 +11,13 @@ from typing import Any, NoReturn
 import libcst as cst
 
 from ..errors import UnsupportedSyntax, UnsupportedType
-from ..ir.expr import Compare, Const, Expr, Helper, Logic, Op, Select, topological
+from ..ir.expr import Compare, Const, Expr, Helper, Load, Logic, Op, Select, topological
 from ..ir.statements import If
 from ..ir.types import BOOL, INT64, STRING, ScalarType, join
 from .bindings import names_in
-from .flow import Flow, NeedsKnown
+from .comparisons import Comparisons
+from .describe import describe
+from .flow import NeedsKnown
 from .merge import Path
 from .program import OpenLength, Refine
 from .values import (
@@ -24,22 +26,21 @@ from .values import (
     Dictionary,
     Dynamic,
     Environment,
+    Formatted,
     Lazy,
     Object,
     OpenArray,
-    Partial,
     Poison,
     Range,
     Scalar,
     Sequence_,
     Stream,
-    UserFunction,
     Value,
     adopt,
     copy_environment,
 )
 
-__all__ = ["BINARY", "Expressions", "describe"]
+__all__ = ["BINARY", "Expressions"]
 
 BINARY: dict[type[cst.CSTNode], str] = {
     cst.Add: "+",
@@ -69,26 +70,6 @@ BINARY: dict[type[cst.CSTNode], str] = {
     cst.RightShiftAssign: ">>",
     cst.MatrixMultiplyAssign: "@",
 }
-_COMPARISON: dict[type[cst.CSTNode], str] = {
-    cst.Equal: "==",
-    cst.NotEqual: "!=",
-    cst.LessThan: "<",
-    cst.LessThanEqual: "<=",
-    cst.GreaterThan: ">",
-    cst.GreaterThanEqual: ">=",
-    cst.Is: "is",
-    cst.IsNot: "is not",
-    cst.In: "in",
-    cst.NotIn: "not in",
-}
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 _INTEGER: dict[str, Callable[[int, int], int]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -105,38 +86,7 @@ _ARRAYS = (Array, OpenArray, Dynamic, Lazy)
 _UNARY: dict[str, Callable[[int], int]] = {"neg": operator.neg, "pos": operator.pos, "inv": operator.inv}
 
 
-def describe(value: Value) -> str:
-    """What a value is, for messages."""
-    if isinstance(value, Scalar):
-        return {"bool": "a truth value", "str": "a string", "int": "an integer"}.get(value.type.kind, "a number")
-    if isinstance(value, Array):
-        return f"an array of shape {value.shape}"
-    if isinstance(value, (OpenArray, Dynamic, Lazy)):
-        return "an array of unknown length"
-    if isinstance(value, Sequence_):
-        return "a list" if value.is_list else "a tuple"
-    if isinstance(value, Object):
-        if value.value is None:
-            return "None"
-        return (
-            "a string"
-            if isinstance(value.value, str)
-            else f"{value.text or repr(value.value)} (a {_kind(value.value)})"
-        )
-    if isinstance(value, Partial):
-        return "a functools.partial"
-    if isinstance(value, Dictionary):
-        return "a dict"
-    if isinstance(value, UserFunction):
-        return f"the function {value.name}"
-    return "a range" if isinstance(value, Range) else "undefined"
-
-
-def _kind(value: object) -> str:
-    return "class" if isinstance(value, type) else type(value).__name__
-
-
-class Expressions(Flow):
+class Expressions(Comparisons):
     """Evaluates expressions; calls are in the subclass."""
 
     def evaluate(self, node: cst.BaseExpression) -> Value:
@@ -182,8 +132,27 @@ class Expressions(Flow):
         return Scalar(Const(value, repr(value), STRING), value)
 
     def _eval_FormattedString(self, node: cst.FormattedString) -> Value:
+        known = self._formatted(node)
+        if known is not None:
+            return Scalar(Const(known, repr(known), STRING), known)
         text = self.source.code(node)
-        return Object(text, text)
+        return Object(Formatted(text), text)
+
+    def _formatted(self, node: cst.FormattedString) -> str | None:
+        """The string, where all that stands in it is known when compiling."""
+        texts: list[str] = []
+        for part in node.parts:
+            if isinstance(part, cst.FormattedStringText):
+                quoted = f"{node.prefix.lower().replace('f', '')}{node.quote}{part.value}{node.quote}"
+                texts.append(str(ast.literal_eval(quoted)).replace("{{", "{").replace("}}", "}"))
+                continue
+            assert isinstance(part, cst.FormattedStringExpression)
+            value = self.evaluate(part.expression)
+            known = value.constant if isinstance(value, Scalar) else None
+            if part.equal or part.conversion or part.format_spec or not isinstance(known, (str, int)):
+                return None
+            texts.append(str(known))
+        return "".join(texts)
 
     def _eval_Name(self, node: cst.Name) -> Value:
         value = self.environment.get(node.value)
@@ -321,12 +290,18 @@ class Expressions(Flow):
         value = self.evaluate(node.expression)
         if isinstance(value, _ARRAYS):
             return self.elementwise(lambda a: self._unary(op, a, node), (value,), node)
-        return self._unary(op, self.as_scalar(value, node.expression), node)
+        scalar = self.as_scalar(value, node.expression)
+        if op == "inv" and scalar.type.kind == "bool" and not isinstance(scalar.expr, Load):
+            message = "`~` of a truth value is -2 or -1 in Python, and its negation in NumPy"
+            self.fail(node, UnsupportedType, message, "Write `not`.")
+        return self._unary(op, scalar, node)
 
     def _unary(self, op: str, operand: Scalar, node: cst.UnaryOperation) -> Scalar:
         if operand.type.kind == "str" or (op == "inv" and operand.type.is_differentiable):
             sign = {"neg": "-", "pos": "+", "inv": "~"}[op]
             self.fail(node, UnsupportedType, f"`{sign}` of {describe(operand)}", "Use numbers; `~` needs integers.")
+        if op == "inv" and operand.type.kind == "bool":
+            return Scalar(Logic("not", operand.expr), None if operand.known is None else not operand.known)
         known = _UNARY[op](operand.known) if isinstance(operand.known, int) else None
         return Scalar(Op(op, operand.expr), known)
 
@@ -365,93 +340,6 @@ class Expressions(Flow):
                 "Compute it in a statement before, or use nested `if` statements.",
             )
         return value
-
-    def truth(self, node: cst.BaseExpression) -> Scalar:
-        return self.truth_of(self.evaluate(node), node)
-
-    def truth_of(self, value: Value, node: cst.CSTNode) -> Scalar:
-        """A value as a condition; `known` is a bool where it is decided when compiling."""
-        if isinstance(value, Scalar):
-            known = value.constant
-            if isinstance(known, (bool, int, str)):
-                return Scalar(value.expr, bool(known))
-            return Scalar(value.expr)
-        if isinstance(value, Object):
-            return _decided(bool(value.value))
-        if isinstance(value, (Sequence_, Dictionary)):
-            return _decided(len(value.items) > 0)
-        self.fail(
-            node,
-            UnsupportedType,
-            f"the truth value of {describe(value)} is ambiguous",
-            "Compare one element, or use .any() or .all().",
-        )
-
-    def _eval_Comparison(self, node: cst.Comparison) -> Value:
-        values = [self.evaluate(node.left)]
-        ops: list[str] = []
-        for target in node.comparisons:
-            ops.append(_COMPARISON[type(target.operator)])
-            values.append(self.evaluate(target.comparator))
-        kinds = (Array, Dynamic, Lazy)
-        if len(ops) == 1 and any(isinstance(v, kinds) for v in values) and ops[0] in _COMPARE:
-            return self.elementwise(lambda a, b: self.compare([ops[0]], [a, b], node), tuple(values), node)
-        return self.compare(ops, values, node)
-
-    def compare(self, ops: Sequence[str], values: Sequence[Value], node: cst.CSTNode) -> Scalar:
-        if all(op in _COMPARE for op in ops) and all(isinstance(v, Scalar) for v in values):
-            scalars = [v for v in values if isinstance(v, Scalar)]
-            expr = Compare(tuple(ops), tuple(s.expr for s in scalars))
-            known = [s.constant if not isinstance(s.constant, (float, complex)) else None for s in scalars]
-            kinds = {s.type.kind for s in scalars}
-            if "str" in kinds and kinds != {"str"}:
-                return _decided(ops[0] == "!=")
-            if "complex" in kinds and set(ops) - {"==", "!="}:
-                self.fail(node, UnsupportedType, "complex numbers have no order", "Compare their moduli: abs(z).")
-            if all(k is not None for k in known):
-                return Scalar(expr, all(_COMPARE[op](a, b) for op, a, b in zip(ops, known, known[1:])))
-            return Scalar(expr)
-        decisions = [self._compare_pair(op, a, b, node) for op, a, b in zip(ops, values, values[1:])]
-        if len(decisions) == 1:
-            return decisions[0]
-        if any(d.known is False for d in decisions):
-            return _decided(False)
-        open_ = [d.expr for d in decisions if d.known is not True]
-        if not open_:
-            return _decided(True)
-        return Scalar(Logic("and", *open_) if len(open_) > 1 else open_[0])
-
-    def _compare_pair(self, op: str, a: Value, b: Value, node: cst.CSTNode) -> Scalar:
-        if op in ("is", "is not", "==", "!="):
-            wanted = op in ("is", "==")
-            if isinstance(a, Object) and isinstance(b, Object):
-                same = a.value is b.value or (op in ("==", "!=") and a.value == b.value)
-                return _decided(same is wanted)
-            if isinstance(a, Object) or isinstance(b, Object):
-                return _decided(not wanted)
-            if isinstance(a, Sequence_) and isinstance(b, Sequence_) and op in ("==", "!="):
-                if len(a.items) != len(b.items):
-                    return _decided(not wanted)
-                parts = [self.compare(["=="], [x, y], node) for x, y in zip(a.items, b.items)]
-                if all(p.known is not None for p in parts):
-                    return _decided(all(p.known for p in parts) is wanted)
-            if isinstance(a, Scalar) and isinstance(b, Scalar) and op in ("is", "is not"):
-                if a.type.is_differentiable or b.type.is_differentiable:
-                    self.fail(node, UnsupportedType, f"`{op}` between numbers", f"Use `{'==' if wanted else '!='}`.")
-                return self.compare(["==" if wanted else "!="], [a, b], node)
-        if op in ("in", "not in") and isinstance(b, (Sequence_, Dictionary)):
-            options = list(b.items) if isinstance(b, Sequence_) else [Scalar(Const(k), k) for k in b.items]
-            tests = [self.compare(["=="], [a, option], node) for option in options]
-            if any(t.known is True for t in tests):
-                return _decided(op == "in")
-            left = [t.expr for t in tests if t.known is not False]
-            if not left:
-                return _decided(op == "not in")
-            found = left[0] if len(left) == 1 else Logic("or", *left)
-            return Scalar(found if op == "in" else Logic("not", found))
-        self.fail(
-            node, UnsupportedType, f"`{op}` between {describe(a)} and {describe(b)}", "Compare numbers or strings."
-        )
 
     def _eval_IfExp(self, node: cst.IfExp) -> Value:
         test = self.truth(node.test)
@@ -615,16 +503,10 @@ class Expressions(Flow):
             return self.items_at_run_time(value, node)
         self.fail(node, UnsupportedType, f"{describe(value)} is iterated over", "Iterate over a range, tuple or array.")
 
-    def needs_known(self, node: cst.CSTNode, message: str) -> Any:
-        from ..errors import UnsupportedType as Kind
-
-        raise NeedsKnown(
-            Kind(
-                message,
-                hint="Use literal bounds and indices with arrays of known shape.",
-                location=self.source.location(node),
-            )
-        )
+    def needs_known(
+        self, node: cst.CSTNode, message: str, hint: str = "Use literal bounds and indices with arrays of known shape."
+    ) -> NoReturn:
+        raise NeedsKnown(UnsupportedType(message, hint=hint, location=self.source.location(node)))
 
     def refuse_open(self, value: OpenArray, node: cst.CSTNode) -> NoReturn:
         error = OpenLength(
@@ -676,10 +558,6 @@ def _fold(op: str, a: int, b: int) -> int | None:
         return None
     result = a**b if op == "**" else _INTEGER[op](a, b) if op in _INTEGER else None
     return result if result is not None and -(2**63) <= result < 2**63 else None
-
-
-def _decided(value: bool) -> Scalar:
-    return Scalar(Const(value), value)
 
 
 def _calls_helper(value: Value) -> bool:

@@ -17,7 +17,7 @@ from ..ir.statements import CallHelper, Leaf, Structure, count_of
 from ..ir.types import ArrayType, ScalarType
 from .bindings import bindings, names_in
 from .builtins import Builtins
-from .expressions import describe
+from .describe import describe
 from .extents import Extent
 from .flow import NeedsKnown
 from .source import Source

@@ -31,7 +31,7 @@ from ..ir.statements import (
 )
 from ..ir.types import ArrayType, ScalarType, join
 from .bindings import bindings, names_in
-from .expressions import describe
+from .describe import describe
 from .extents import Extent
 from .loops import DynamicContinue, Loops, comments_of
 from .merge import Path

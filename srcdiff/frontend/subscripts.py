@@ -10,9 +10,22 @@ import numpy as np
 from ..errors import UnsupportedType
 from ..ir.expr import Call, Const, Load, Opaque
 from ..ir.types import INT64, ScalarType
-from .expressions import Expressions, Later, describe
+from .describe import describe
+from .expressions import Expressions, Later
 from .flow import NeedsKnown
-from .values import Array, Dictionary, Dynamic, Lazy, Object, OpenArray, Scalar, Sequence_, Value, is_undefined
+from .values import (
+    Array,
+    Dictionary,
+    Dynamic,
+    Formatted,
+    Lazy,
+    Object,
+    OpenArray,
+    Scalar,
+    Sequence_,
+    Value,
+    is_undefined,
+)
 
 __all__ = ["Subscripts"]
 
@@ -25,12 +38,13 @@ class Subscripts(Expressions):
         if isinstance(base, Dictionary):
             key = self.evaluate(_only_index(node))
             known = key.constant if isinstance(key, Scalar) else key.value if isinstance(key, Object) else None
-            if known is None or known not in base.items:
+            if isinstance(known, Formatted) or (known is None and isinstance(key, Scalar)):
+                self.needs_known(
+                    node, "the key of a dict must be known when compiling", "Use a constant key, or `if` on the value."
+                )
+            if known not in base.items:
                 self.fail(
-                    node,
-                    UnsupportedType,
-                    "a dict is indexed by a value not known when compiling, or by a missing key",
-                    "Use a constant key, or `if` on the value.",
+                    node, UnsupportedType, "a dict is indexed by a key that it does not have", "Use one of its keys."
                 )
             return self.item_of(base, known)
         if isinstance(base, Sequence_):

@@ -197,6 +197,10 @@ class Sequence_:
     """Why a list cannot be changed here: it belongs to the caller."""
 
 
+class Formatted(str):
+    """The text of an f-string that is known at run time only: it serves in messages."""
+
+
 @dataclass(frozen=True)
 class Object:
     """A Python object known when compiling: module, function, class, None, instance of constants."""
