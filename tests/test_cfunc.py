@@ -300,6 +300,112 @@ def test_called_from_compiled_code_by_address():
     assert total(3) == sum(damped.jacobian(float(i), 1.0, 2.0) for i in range(3))
 
 
+# Arrays of any length
+
+
+@jacobian_compiled(wrt="y")
+def lorenz(t, y, force):
+    n = len(y)
+    rate = np.empty(n)
+    for i in range(n):
+        rate[i] = (y[(i + 1) % n] - y[i - 2]) * y[i - 1] - y[i] + force
+    return rate
+
+
+@jacobian_compiled(wrt="u", of="du")
+def heat(t, u, du, k):
+    du[0] = 0.0
+    du[-1] = 0.0
+    for i in range(1, len(u) - 1):
+        du[i] = k * (u[i - 1] - 2.0 * u[i] + u[i + 1]) + u[i] ** 2
+
+
+@jacobian_compiled(wrt=("y", "k"))
+def scaled(y, k):
+    return k * y**2
+
+
+@jacobian_compiled(wrt="A")
+def quadratic(A, x):
+    return x @ A @ x
+
+
+def test_lengths_that_are_passed_make_the_matrix():
+    y, out = np.linspace(0.0, 1.0, 6), np.zeros((6, 6))
+    fill = lorenz.jacobian.cfunc("int (int n, double t, const double y[n], double out[n][n], void *user_data)")
+    assert fill.ctypes(6, 0.0, pointer(y), pointer(out), fill.pack(8.0).ctypes.data_as(ctypes.c_void_p)) == 0
+    np.testing.assert_array_equal(out, lorenz.jacobian(0.0, y, 8.0))
+    columns = lorenz.jacobian.cfunc("void (double t, const double y[6], double out[6][6], double force)", order="F")
+    columns.ctypes(0.0, pointer(y), pointer(out), 8.0)
+    np.testing.assert_array_equal(out.T, lorenz.jacobian(0.0, y, 8.0))
+
+
+def test_values_and_matrix_of_any_length():
+    y, value, out = np.linspace(0.0, 1.0, 6), np.zeros(6), np.zeros((6, 7))
+    both = scaled.value_and_jacobian.cfunc("int (int n, const double y[n], double k, double value[n], double *out)")
+    assert both.ctypes(6, pointer(y), 3.0, pointer(value), pointer(out)) == 0
+    np.testing.assert_array_equal(value, scaled(y, 3.0))
+    np.testing.assert_array_equal(out, scaled.jacobian.matrix(y, 3.0))
+    rates, k = np.zeros(6), 2.5
+    fill = heat.jacobian.cfunc("int (int n, double t, const double u[n], double du[n], double *out, void *user_data)")
+    square = np.zeros((6, 6))
+    data = fill.pack(k).ctypes.data_as(ctypes.c_void_p)
+    assert fill.ctypes(6, 0.0, pointer(y), pointer(rates), pointer(square), data) == 0
+    np.testing.assert_array_equal(square, heat.jacobian(0.0, y, np.zeros(6), k))
+    heat(0.0, y, value, k)
+    np.testing.assert_array_equal(rates, value)
+
+
+def test_a_gradient_in_the_shape_of_its_argument():
+    fill = quadratic.jacobian.cfunc("int (int n, const double A[n][n], const double x[n], double out[n][n])")
+    A, x, out = np.eye(4), np.arange(4.0), np.zeros((4, 4))
+    assert fill.ctypes(4, pointer(A), pointer(x), pointer(out)) == 0
+    np.testing.assert_array_equal(out, np.outer(x, x))
+    assert quadratic.cfunc("double (int n, const double A[n][n], const double x[n])").ctypes(
+        4, pointer(A), pointer(x)
+    ) == x @ x
+
+
+def test_lengths_that_do_not_fit_write_no_more_than_was_said():
+    y = np.linspace(0.0, 1.0, 6)
+    fill = scaled.jacobian.cfunc("int (int n, int m, const double y[n], double k, double out[n][m])").ctypes
+    out = np.zeros((6, 7))
+    assert fill(6, 6, pointer(y), 2.0, pointer(out)) == -1 and np.isnan(out).sum() == 36 and not out.flat[36:].any()
+    assert fill(6, 7, pointer(y), 2.0, pointer(out)) == 0 and np.isfinite(out).all()
+    value = scaled.cfunc("int (int n, int m, const double y[n], double k, double out[m])").ctypes
+    result = np.zeros(6)
+    assert value(6, 5, pointer(y), 2.0, pointer(result)) == -1 and np.isnan(result).tolist() == [True] * 5 + [False]
+    rate = lorenz.jacobian.cfunc("int (int n, int m, double t, const double y[n], double out[m][m], double force)")
+    assert rate.ctypes(6, 5, 0.0, pointer(y), pointer(out), 8.0) == -1
+
+
+@pytest.mark.parametrize(
+    ("form", "prototype", "message"),
+    [
+        (lorenz.jacobian, None, "takes arrays of any length"),
+        (lorenz, None, "takes arrays of any length"),
+        (lorenz.jacobian, "int (double t, const double *y, double *out, double force)", "length of y is not known"),
+        (lorenz.jacobian, "int (int n, double t, const double y[n], double *out, double force)", "how many results"),
+        (lorenz, "int (int n, double t, const double y[n], double *out, double force)", "how many results"),
+        (scaled.jacobian, "void (const double y[3], double k, double out[3][3])", "takes 12 numbers, .* gives it 9"),
+        (scaled.jacobian, "void (const float y[3], float k, double out[3][4])", "out must point to float"),
+    ],
+)  # fmt: skip
+def test_prototypes_that_leave_lengths_open(form, prototype, message):
+    with pytest.raises(ArgumentError, match=message):
+        form.cfunc(prototype)
+
+
+def test_arrays_of_any_length_by_lsoda():
+    numbalsoda = pytest.importorskip("numbalsoda", reason="numbalsoda has no wheel here, and needs a Fortran compiler")
+    rhs = lorenz.cfunc("void (double t, const double y[5], double out[5], double *user_data)")
+    start, times = np.array([1.0, 1.1, 0.9, 1.2, 1.0]), np.array([0.0, 0.5])
+    solution, success = numbalsoda.lsoda(rhs.address, start, times, np.array([2.0]), rtol=1e-9, atol=1e-11)
+    assert success
+    exact = integrate.solve_ivp(lorenz, (0.0, 0.5), start, args=(2.0,), rtol=1e-10, atol=1e-12).y[:, -1]
+    np.testing.assert_allclose(solution[-1], exact, rtol=1e-7)
+
+
 # Solvers
 
 

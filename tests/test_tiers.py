@@ -73,6 +73,25 @@ def fixed(y):
     return np.sum(y) * y[0, 1]
 
 
+def neighbours(t, y, force):
+    n = len(y)
+    rate = np.empty(n)
+    for i in range(n):
+        rate[i] = (y[(i + 1) % n] - y[i - 2]) * y[i - 1] - y[i] + force
+    return rate
+
+
+def stepped(y, steps):
+    y = y.copy()
+    for _ in range(steps):
+        y[1:] += 0.1 * y[:-1] ** 2
+    return y, np.sum(y)
+
+
+def products(A, k):
+    return k * A * A, np.sum(A[1:] * A[:-1])
+
+
 CALLS = [
     (scalars, {}, (2.0, 3.0)),
     (scalars, {"wrt": "x"}, (np.float64(2.0), 3.0)),
@@ -85,6 +104,13 @@ CALLS = [
     (fixed, {"shapes": {"y": (2, 3)}}, (np.arange(24.0).reshape(4, 6)[::2, ::2],)),
     (fixed, {"shapes": {"y": (2, 3)}}, (np.arange(6, dtype=np.float32).reshape(2, 3),)),
     (fixed, {"shapes": {"y": (2, 3)}}, (np.arange(6).reshape(2, 3),)),
+    (neighbours, {"wrt": "y"}, (0.0, np.linspace(0.0, 1.0, 40), 8.0)),
+    (neighbours, {"wrt": "y"}, (0.0, np.linspace(0.0, 1.0, 12)[::2], 8.0)),
+    (neighbours, {"wrt": "y"}, (0.0, np.linspace(0.0, 1.0, 5, dtype=np.float32), 8.0)),
+    (stepped, {"wrt": "y"}, (np.linspace(0.0, 1.0, 6), 3)),
+    (stepped, {"wrt": "y"}, (np.array([]), 3)),
+    (products, {"wrt": ("A", "k")}, (np.arange(12.0).reshape(3, 4), 0.5)),
+    (products, {"wrt": "A"}, (np.arange(12.0).reshape(4, 3).T, 0.5)),
 ]
 
 
@@ -120,6 +146,28 @@ def test_an_argument_that_is_filled():
     linked(f.jacobian, y, dy)
     dy[:] = 0.0
     assert same(f.jacobian(y, dy), np.array([[0.0, -1.0], [1.0, 0.0]])) and dy.tolist() == [-2.0, 1.0]
+
+
+def test_arrays_of_any_length_are_filled():
+    def heat(u, du):
+        for i in range(1, len(u) - 1):
+            du[i] = u[i - 1] - 2.0 * u[i] + u[i + 1] ** 2
+
+    f = jacobian_compiled(of="du", wrt="u")(heat)
+    u, du, out = np.linspace(0.0, 1.0, 7), np.zeros(7), np.zeros((7, 7))
+    linked(f._primal, u, du)
+    linked(f.jacobian.into, out, u, du)
+    for n in (7, 4):
+        u, du, expected, out = np.linspace(0.0, 1.0, n), np.zeros(n), np.zeros(n), np.zeros((n, n))
+        heat(u, expected)
+        f(u, du)
+        np.testing.assert_allclose(du, expected, rtol=1e-15)
+        du[:] = 0.0
+        f.jacobian.into(out, u, du)
+        assert same(out, f.jacobian._dispatcher(u, np.zeros(n)))
+        np.testing.assert_allclose(du, expected, rtol=1e-15)
+        with pytest.raises(ValueError, match="row an output and a column an input"):
+            f.jacobian.into(out[:-1], u, du)
 
 
 def test_results_that_are_arguments_stay_so():
@@ -250,12 +298,24 @@ def test_errors_of_the_function_itself():
         ("    z = np.empty(3)\n    z = y\n    z[0] = x\n    if x < 0.0:\n        raise ValueError\n", {"y"}, False),
         ("    h(y)\n    if x < 0.0:\n        raise ValueError\n", {"y"}, False),
         ("    h(x)\n    if x < 0.0:\n        raise ValueError\n", {"y"}, True),
+        ("    z = g(y)\n    if z < 0.0:\n        raise ValueError\n", {"y"}, True),
+        ("    z = y.copy()\n    z[0] = x\n    if x < 0.0:\n        raise ValueError\n", {"y"}, True),
+        ("    y = y.copy()\n    y[0] = x\n    if x < 0.0:\n        raise ValueError\n", {"y"}, True),
+        ("    for i in range(2):\n        z = y\n    z[0] = x\n    h(x)\n", {"y"}, False),
+        ("    z = np.zeros(2)\n    for i in range(2):\n        z[0] = x\n        z = y\n    h(x)\n", {"y"}, False),
+        ("    z, w = x, y[1:]\n    z[0] = x\n    h(x)\n", {"y"}, True),
+        ("    z, w = x, y[1:]\n    w[0] = x\n    h(x)\n", {"y"}, False),
+        ("    z = y.T if x > 0.0 else y\n    z[0] += x\n    h(x)\n", {"y"}, False),
+        ("    z = np.zeros_like(y)\n    h(z)\n    h(x)\n    y[:] = z\n    return z\n", {"y"}, True),
+        ("    r(y, x)\n    h(x)\n", {"y"}, False),
+        ("    np.dot(x, x, y)\n    h(x)\n", {"y"}, False),
     ],
 )
 def test_what_writes_before_it_may_fail_is_not_linked(body, arrays, safe):
     """Its call could not be made again."""
-    module = Module(f"def h(y):\n    y[0] = 1.0\n\n\ndef f(x, y):\n{body}", "f", ("x", "y"), {})
-    assert native_module._restartable(module, arrays) is safe
+    helpers = "def h(y):\n    y[0] = 1.0\n\n\ndef g(y):\n    return y[0]\n\n\ndef r(a, b):\n    return r(b, a)\n\n\n"
+    module = Module(f"{helpers}def f(x, y):\n{body}", "f", ("x", "y"), {})
+    assert native_module.restartable(module, arrays) is safe
 
 
 # One object
@@ -357,6 +417,12 @@ def test_memory_is_given_back():
     for _ in range(20_000):  # 1152 bytes each
         form(y)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8_000
+    g = jacobian_compiled(wrt="y")(neighbours)
+    form = linked(g.value_and_jacobian, 0.0, y, 8.0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(5_000):  # above 7 kilobytes each
+        form(0.0, y, 8.0)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8_000
 
 
 # A fresh process
@@ -382,9 +448,18 @@ def test_a_warm_process_imports_neither_numba_nor_libcst(tmp_path):
             a, b = y
             return np.array([k * a * b, a - t * b])
 
+        @jacobian_compiled(wrt="y")
+        def g(t, y):
+            rate = np.empty(len(y))
+            for i in range(len(y)):
+                rate[i] = y[i] * y[i - 1] - t
+            return rate
+
         y, out = np.array([2.0, 3.0]), np.empty((2, 2))
         f.jacobian.into(out, 1.0, y)
         results = f(1.0, y), f.jacobian(1.0, y), f.value_and_jacobian(1.0, y), f.jacobian.matrix(1.0, y), out
+        g.jacobian.into(out, 1.0, y)
+        results = results, g(1.0, y), g.jacobian(1.0, y), g.value_and_jacobian(1.0, y), out
         print(results, {"numba", "libcst"} & set(sys.modules))
         print(f.jacobian(1.0, y.astype(np.float32)).dtype, f.jacobian(1.0, y=y).tolist())
     """

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import inspect
-import math
 from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
@@ -22,6 +21,7 @@ from numba.core.registry import cpu_target
 from ..errors import ArgumentError
 from ..frontend.parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec, guess_specs
 from ..ir.types import ScalarType
+from .lengths import Length, plus, times
 from .prototype import TYPES, Parameter, Prototype, parse
 
 __all__ = ["CFunction", "make_cfunc"]
@@ -133,8 +133,14 @@ class _Binding:
         self.specs: dict[str, Spec] = {name: specs[name] for name in self.names}
         given = {} if prototype is None else {p.name: p for p in prototype.parameters}
         self.args = tuple(_numba_type(name, spec, given.get(name)) for name, spec in self.specs.items())
-        self.shapes, self.matrix, self.dtype = self._shapes()
-        self.prototype = prototype if prototype is not None else self._default()
+        self.wrt = [name for name in emitter.wrt if name in self.specs]
+        self.shapes, known_matrix, self.dtype = self._shapes()
+        self.matrix: tuple[Length, Length] = known_matrix or (0, 0)
+        self.prototype = prototype if prototype is not None else self._default(known_matrix)
+        self.is_open = known_matrix is None
+        """Whether the shape of the matrix follows from the lengths of the arguments."""
+        if self.is_open:
+            self.matrix = self._open_matrix()
         self.layout = self._layout()
 
     # -- what the function's parameters are -------------------------------------------------------------------------
@@ -176,20 +182,54 @@ class _Binding:
             return guess
         return ArraySpec(_scalar_type(given), guess.ndim if isinstance(guess, ArraySpec) else 1)
 
-    def _shapes(self) -> tuple[dict[str, tuple[int, ...]], tuple[int, int], ScalarType]:
-        """Shapes of the arrays; shape and dtype of the matrix."""
+    def _shapes(self) -> tuple[dict[str, tuple[int, ...]], tuple[int, int] | None, ScalarType]:
+        """Shapes of the arrays; shape and dtype of the matrix. What depends on lengths at run time is left out."""
         into = self.jacobian.into
         kind = self.jacobian._module(self.args, False).dtype
         out = types.Array(getattr(types, kind.numpy), 2, "C")
         module = into._module((out, *self.args), False)
         shapes = dict(module.shapes)
-        rows, columns = shapes.pop(module.parameters[0])
-        return shapes, (rows, columns), module.dtype
+        matrix = shapes.pop(module.parameters[0], None)
+        return shapes, None if matrix is None else (matrix[0], matrix[1]), module.dtype
+
+    def _open_matrix(self) -> tuple[Length, Length]:
+        """Rows and columns by the lengths that the prototype gives, which `_checks` compares and `into` checks."""
+        columns = plus(self._count(name) for name in self.wrt)
+        rows = self._rows()
+        if rows is None:
+            wanted = "a length" if self.mode == "primal" else "two lengths"
+            raise ArgumentError(
+                f"how many results {self.source.name} has depends on the lengths of its arguments",
+                hint=f"Give {self.out} {wanted} in the prototype: "
+                f"{_c_name(self.dtype)} {self.out}[n]{'' if self.mode == 'primal' else f'[{columns}]'}.",
+            )
+        return rows, columns
+
+    def _rows(self) -> Length | None:
+        """How many results there are, as far as the prototype says."""
+        if self.filled:
+            return plus(self._count(name) for name in self.filled)
+        if isinstance(self._returned(self.primal), types.Float):
+            return 1
+        value, out = self._outputs()
+        if value is not None and value.dims:
+            return times(value.dims)
+        return out.dims[0] if out is not None and len(out.dims) == 2 else None
+
+    def _count(self, name: str) -> Length:
+        spec = self.specs[name]
+        return times(self._shape(name, self.prototype[name])) if isinstance(spec, ArraySpec) else 1
 
     # -- the prototype ----------------------------------------------------------------------------------------------
 
-    def _default(self) -> Prototype:
+    def _default(self, matrix: tuple[int, int] | None) -> Prototype:
         """Results first, as in `into`, then the function's parameters; a single number is returned."""
+        if matrix is None:
+            raise ArgumentError(
+                f"{self.source.name} takes arrays of any length, which a C function is told",
+                hint="Give a prototype with lengths, such as "
+                f'"int (int n, const double {self.wrt[0]}[n], ..., double {self.out}[n][n])".',
+            )
         parameters: list[Parameter] = []
         results: tuple[Parameter, ...]
         for name, spec in self.specs.items():
@@ -198,27 +238,23 @@ class _Binding:
                 parameters.append(Parameter(name, _c_name(spec.dtype), True, self._shape(name, None), const))
             elif isinstance(spec, ScalarSpec):
                 parameters.append(Parameter(name, _c_name(spec.type)))
-        m, n = self.matrix
+        m, n = matrix
         number = _c_name(self.dtype)
         value, out = Parameter("value", number, True, (m,)), Parameter(self.out, number, True, (m, n))
         if self.mode == "value_and_jacobian":
             results = (out,) if self.filled else (value, out)
         elif self.mode == "primal":
-            if isinstance(self._returned(), types.Float):
+            if isinstance(self._returned(self.primal), types.Float):
                 return Prototype(number, tuple(parameters))
             results = () if self.filled else (Parameter(self.out, number, True, (m,)),)
-        elif isinstance(self._returned(), types.Float):
+        elif isinstance(self._returned(self.jacobian), types.Float):
             return Prototype(number, tuple(parameters))
         else:
             results = (out,)
         return Prototype("void", (*results, *parameters))
 
-    def _returned(self) -> Any:
-        """Numba's type of what the form returns."""
-        form = self.jacobian if self.mode == "jacobian" else self.primal
-        return self._result_of(form)
-
-    def _result_of(self, form: Any) -> Any:
+    def _returned(self, form: Any) -> Any:
+        """Numba's type of what a form returns."""
         return form._numba_type_.get_call_type(cpu_target.typing_context, self.args, {}).return_type
 
     def _layout(self) -> np.dtype[Any] | None:
@@ -289,7 +325,7 @@ class _Binding:
             self._check_size(value, m)
             lines.append(f"{value.name} = $carray({_raw(value)}, ({m},))")
         if out is not None:
-            self._check_size(out, m * n)
+            self._check_size(out, times((m, n)))
             lines.append(f"{out.name} = ${'carray' if order == 'C' else 'farray'}({_raw(out)}, ({m}, {n}))")
         user_data = self.prototype["user_data"]
         if self.layout is not None and user_data is not None:
@@ -303,14 +339,14 @@ class _Binding:
             return self.prototype[self.out], None
         return self.prototype["value"] if self.mode == "value_and_jacobian" else None, self.prototype[self.out]
 
-    def _check_size(self, p: Parameter, size: int) -> None:
+    def _check_size(self, p: Parameter, size: Length) -> None:
         if not p.pointer or _scalar_type(p) != self.dtype:
             number = _c_name(self.dtype)
             raise ArgumentError(f"{p.name} must point to {number}", hint=f"{number} *{p.name}")
-        numbers = [n for n in p.dims if isinstance(n, int)]
-        if len(numbers) == len(p.dims) and p.dims and math.prod(numbers) != size:
+        given = times(p.dims)
+        if p.dims and isinstance(size, int) and isinstance(given, int) and given != size:
             raise ArgumentError(
-                f"{p.name} takes {size} numbers, and the prototype gives it {math.prod(numbers)}",
+                f"{p.name} takes {size} numbers, and the prototype gives it {given}",
                 hint=f"Write {_c_name(self.dtype)} *{p.name}, or the right lengths.",
             )
 
@@ -327,15 +363,15 @@ class _Binding:
             for known, passed in zip(shape, self.prototype[name].dims)  # type: ignore[union-attr]
             if isinstance(passed, str)
         ]
-        for p, size in ((value, m), (out, m * n)):
-            if p is not None and any(isinstance(d, str) for d in p.dims):
-                tests.append(f"{' * '.join(map(str, p.dims))} != {size}")
+        for p, size in ((value, m), (out, times((m, n)))):
+            if p is not None and p.dims and times(p.dims) != size and not (_is_known(p.dims) and isinstance(size, int)):
+                tests.append(f"{times(p.dims)} != {size}")
         if not tests:
             return []
         lines = [f"if {' or '.join(dict.fromkeys(tests))}:"]
         for p in written:
-            if any(isinstance(d, str) for d in p.dims):
-                lines.append(f"    $carray({_raw(p)}, ({' * '.join(map(str, p.dims))},))[:] = $np.nan")
+            if p.dims and not (_is_known(p.dims) and self.prototype.result != "void"):
+                lines.append(f"    $carray({_raw(p)}, ({times(p.dims)},))[:] = $np.nan")
             elif self.prototype.result == "void":
                 raise ArgumentError(
                     f"nothing could say that the lengths passed for {self.source.name} are wrong",
@@ -369,7 +405,7 @@ class _Binding:
         if self.mode == "jacobian" and not returns:
             return lines
         space["form"] = form = self.jacobian if self.mode == "jacobian" else self.primal
-        kind = self._result_of(form)
+        kind = self._returned(form)
         if returns:
             if not isinstance(kind, types.Float):
                 what = "the Jacobian" if self.mode == "jacobian" else "the result"
@@ -387,6 +423,8 @@ class _Binding:
             )
         lines.append(f"$result = $form({call})")
         if isinstance(kind, types.Array):
+            if self.is_open:
+                lines += [f"if $result.size != {value.name}.size:", "    raise ValueError"]
             lines += ["for $k in range($result.size):", f"    {value.name}[$k] = $result.flat[$k]"]
         else:
             _flatten(lines, "$result", kind, value.name, [0])
@@ -422,6 +460,10 @@ def _default(function: Any, name: str) -> tuple[Any] | None:
 
 def _raw(p: Parameter) -> str:
     return f"$at_{p.name}" if p.pointer else p.name
+
+
+def _is_known(dims: tuple[Length, ...]) -> bool:
+    return all(isinstance(d, int) for d in dims)
 
 
 def _tuple(shape: tuple[int | str, ...]) -> str:

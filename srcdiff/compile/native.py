@@ -8,11 +8,9 @@ Python result. Whatever does not fit, and every error, is left to a fallback, wh
 
 from __future__ import annotations
 
-import ast
 import ctypes
 import marshal
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +20,8 @@ from numba.core import cgutils, types
 from numba.np.arrayobj import make_array, populate_array
 
 from ..module import Module
+from .restart import restartable
+from .runtime import PROVIDED, add_runtime
 from .store import pack
 
 __all__ = ["native"]
@@ -38,7 +38,6 @@ _DATA, _NDIM, _SHAPE, _STRIDES, _DESCR, _FLAGS = 16, 24, 32, 40, 56, 64
 _C, _F, _ALIGNED, _WRITEABLE = 0x1, 0x2, 0x100, 0x400
 _NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions
 
-_OWN_RUNTIME = ("NRT_MemInfo_alloc_aligned", "NRT_MemInfo_call_dtor")
 
 
 class _NotNative(Exception):
@@ -52,10 +51,11 @@ def native(result: Any, module: Module, *, fills_first: bool) -> bytes | None:
     """
     names = [name.lstrip("*").partition("=")[0] for name in module.parameters]
     arrays = {name for name, kind in zip(names, result.fndesc.argtypes) if _holds_arrays(kind)}
-    if not _restartable(module, arrays - set(names[:1] if fills_first else ())):
+    name = result.fndesc.llvm_func_name
+    again = restartable(module, arrays - set(names[:1] if fills_first else ()))
+    if not again and not _never_fails(str(result.library._final_module), name):
         return None
     try:
-        name = result.fndesc.llvm_func_name
         unused = _unused_symbols(result.library, name)
         builder = _Entry(result, name)
         text = builder.build()
@@ -73,58 +73,19 @@ def _holds_arrays(kind: Any) -> bool:
     return isinstance(kind, types.Array) or any(map(_holds_arrays, getattr(kind, "types", ())))
 
 
-def _restartable(module: Module, arrays: set[str]) -> bool:
-    r"""Whether a call that ends in an error may be made again: the arguments `arrays` are written last or not at all.
+def _never_fails(text: str, name: str) -> bool:
+    r"""Whether every way out of a compiled function returns the status of success: 0, or -2 for None.
 
-    >>> text = "def f(x, y):\n    y[0] = x\n    raise ValueError\n"
-    >>> _restartable(Module(text, "f", ("x", "y"), {}), {"y"})
-    False
-    >>> _restartable(Module(text.replace("    raise ValueError\n", ""), "f", ("x", "y"), {}), {"y"})
+    >>> _never_fails('define i32 @"f x"(i8) {\n  ret i32 0\n}\ndefine i32 @g() {\n  ret i32 1\n}\n', "f x")
     True
+    >>> _never_fails('define i32 @f() {\n  ret i32 %status\n}\n', "f")
+    False
     """
-    if not arrays:
-        return True
-    tree = ast.parse(module.text)
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    entry = functions[module.entry]
-    own = _own_arrays(entry) | {a.arg for a in entry.args.args} - arrays
-
-    def writes(node: ast.AST) -> bool:
-        for part in ast.walk(node):
-            if isinstance(part, ast.Subscript) and isinstance(part.ctx, ast.Store):
-                if not (isinstance(part.value, ast.Name) and part.value.id in own):
-                    return True
-            elif isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in functions:
-                passed = {a.id for a in part.args if isinstance(a, ast.Name)}
-                if passed & arrays:  # what is passed on whole may be written by who gets it
-                    return True
+    start = re.search(rf'^define [^\n]*@"?{re.escape(name)}"?\(', text, re.MULTILINE)
+    if start is None:
         return False
-
-    def fails(node: ast.AST) -> bool:
-        kinds = (ast.Raise, ast.Assert, ast.For, ast.While, ast.If, ast.Call)
-        unpacks = (isinstance(part, ast.Tuple) and isinstance(part.ctx, ast.Store) for part in ast.walk(node))
-        return any(isinstance(part, kinds) for part in ast.walk(node)) or any(unpacks)
-
-    writing = [i for i, statement in enumerate(entry.body) if writes(statement)]
-    return not writing or not any(not isinstance(s, ast.Return) and fails(s) for s in entry.body[writing[0] :])
-
-
-_ALLOCATING = {"np.empty", "np.zeros", "np.ones", "np.full", "np.array", "np.empty_like", "np.zeros_like"}
-
-
-def _own_arrays(entry: ast.FunctionDef) -> set[str]:
-    """Names that mean arrays made by the function, and nothing else."""
-    made, bound = Counter[str](), Counter[str]()
-    for node in ast.walk(entry):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound[node.id] += 1
-        elif isinstance(node, ast.Assign) and _allocates(node.value):
-            made.update(target.id for target in node.targets if isinstance(target, ast.Name))
-    return {name for name, count in made.items() if count == bound[name]}
-
-
-def _allocates(value: ast.expr) -> bool:
-    return isinstance(value, ast.Call) and ast.unparse(value.func) in _ALLOCATING
+    returned = re.findall(r"^\s+ret i32 (\S+)", text[start.start() : text.index("\n}", start.start())], re.MULTILINE)
+    return bool(returned) and set(returned) <= {"0", "-2"}
 
 
 def _unused_symbols(library: Any, name: str) -> list[str]:
@@ -141,9 +102,9 @@ def _unused_symbols(library: Any, name: str) -> list[str]:
                 open_.append(symbol)
     process = ctypes.CDLL(None)
     for symbol in reached & declared:
-        if symbol not in _OWN_RUNTIME and (symbol.startswith("numba_") or not hasattr(process, symbol)):
+        if symbol not in PROVIDED and (symbol.startswith("numba_") or not hasattr(process, symbol)):
             raise _NotNative(symbol)
-    return sorted(symbol for symbol in declared - reached - set(_OWN_RUNTIME) if not hasattr(process, symbol))
+    return sorted(symbol for symbol in declared - reached - set(PROVIDED) if not hasattr(process, symbol))
 
 
 def _uses(text: str) -> dict[str, set[str]]:
@@ -174,6 +135,7 @@ class _Entry:
         self.descriptor = result.fndesc
         self.name = name
         self.module: Any = self.context.codegen()._create_empty_module("srcdiff_entry")
+        self.release = add_runtime(self.module)
         self.table: list[str] = []
         self.builder: Any = None
 
@@ -210,7 +172,7 @@ class _Entry:
         self.need_own(arrays)
         boxed = self.box(self.descriptor.restype, value)
         for array in arrays:
-            builder.call(self.release(), [array.meminfo])
+            builder.call(self.release, [array.meminfo])
         builder.ret(boxed)
 
         builder.position_at_end(self.other)
@@ -218,7 +180,6 @@ class _Entry:
         builder.ret(self.call("api:PyObject_Vectorcall", kind, [fallback, arguments, count, names]))
         builder.position_at_end(self.failed)
         builder.ret(_NONE)
-        self.allocation()
         return str(self.module)
 
     # Control
@@ -240,7 +201,7 @@ class _Entry:
         builder.position_at_end(give_up)
         for array in arrays:
             with builder.if_then(builder.icmp_unsigned("!=", array.meminfo, _NONE)):
-                builder.call(self.release(), [array.meminfo])
+                builder.call(self.release, [array.meminfo])
         builder.branch(self.other)
         builder.position_at_end(block)
 
@@ -403,51 +364,6 @@ class _Entry:
         data = builder.bitcast(array.data, _POINTER)
         cgutils.raw_memcpy(builder, self.field(found, _DATA, _POINTER), data, size, 1)
         return found
-
-    # Memory: what Numba's runtime does for arrays, with malloc. The head of a block is Numba's MemInfo: a count of
-    # references, a destructor and its argument, the data, the size, and an allocator.
-
-    def release(self) -> Any:
-        """Give up one reference to a block."""
-        found = self.module.globals.get("srcdiff_release")
-        if found is not None:
-            return found
-        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [_POINTER]), "srcdiff_release")
-        builder = ir.IRBuilder(function.append_basic_block())
-        count = builder.bitcast(function.args[0], _WORD.as_pointer())
-        left = builder.sub(builder.load(count), _WORD(1))
-        builder.store(left, count)
-        with builder.if_then(builder.icmp_unsigned("==", left, _WORD(0))):
-            builder.call(self.free(), function.args)
-        builder.ret_void()
-        return function
-
-    def free(self) -> Any:
-        kind = ir.FunctionType(ir.VoidType(), [_POINTER])
-        return self.module.globals.get("free") or ir.Function(self.module, kind, "free")
-
-    def allocation(self) -> None:
-        """Numba's functions for blocks, under their own names."""
-        kind = ir.FunctionType(_POINTER, [_WORD, _INT])
-        function = ir.Function(self.module, kind, "NRT_MemInfo_alloc_aligned")
-        builder = ir.IRBuilder(function.append_basic_block())
-        size, align = function.args[0], builder.zext(function.args[1], _WORD)
-        head = _WORD(48)
-        malloc = ir.Function(self.module, ir.FunctionType(_POINTER, [_WORD]), "malloc")
-        block = builder.call(malloc, [builder.add(builder.add(size, align), head)])
-        with builder.if_then(builder.icmp_unsigned("==", block, _NONE)):
-            builder.ret(_NONE)
-        start = builder.add(builder.add(builder.ptrtoint(block, _WORD), head), builder.sub(align, _WORD(1)))
-        data = builder.and_(start, builder.neg(align))
-        words = builder.bitcast(block, _WORD.as_pointer())
-        for i, value in enumerate((_WORD(1), _WORD(0), _WORD(0), data, size, _WORD(0))):
-            builder.store(value, builder.gep(words, [_WORD(i)]))
-        builder.ret(block)
-        kind = ir.FunctionType(ir.VoidType(), [_POINTER])
-        function = ir.Function(self.module, kind, "NRT_MemInfo_call_dtor")
-        builder = ir.IRBuilder(function.append_basic_block())
-        builder.call(self.free(), function.args)
-        builder.ret_void()
 
 
 def _type_number(dtype: Any) -> int:

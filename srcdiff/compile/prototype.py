@@ -12,7 +12,7 @@ __all__ = ["Parameter", "Prototype", "parse"]
 TYPES = {
     "double": "float64", "float": "float32", "int": "int32", "unsigned": "uint32", "unsigned int": "uint32",
     "int32_t": "int32", "int64_t": "int64", "uint32_t": "uint32", "uint64_t": "uint64", "long long": "int64",
-    "size_t": "uintp", "ptrdiff_t": "intp", "bool": "boolean", "_Bool": "boolean", "void": "void",
+    "size_t": "uintp", "ptrdiff_t": "intp", "intptr_t": "intp", "bool": "boolean", "_Bool": "boolean", "void": "void",
 }  # fmt: skip
 """C types whose width is the same everywhere, with Numba's names. `long` is not among them."""
 
