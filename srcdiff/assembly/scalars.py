@@ -19,7 +19,7 @@ from ..emitter.header import header
 from ..emitter.module import function_text, module_text
 from ..errors import IndependentOutputError, UnsupportedSyntax
 from ..frontend.entry import Input, Lowered
-from ..ir.expr import Const, Expr, Load, Var, key_of, topological
+from ..ir.expr import ONE, Expr, Load, Var, key_of, topological
 from ..ir.statements import (
     Assign,
     Block,
@@ -256,7 +256,7 @@ class ScalarAssembly:
                 if single:
                     seeds[key_of(atom)] = {0: self._seed(one, atom)}
                 else:
-                    seeds[key_of(atom)] = {position: Const(1.0)}
+                    seeds[key_of(atom)] = {position: ONE}
                 position += 1
         complex_inputs = any(a.type.kind == "complex" for i in self.inputs for a in i.atoms)
         layout = self.layout()

@@ -14,6 +14,7 @@ from ..analyses.liveness import reads
 from ..ir.expr import Call, Const, Expr, Load, Op, Opaque, Var, is_atom, may_raise, neg, topological, unconditional
 from ..ir.statements import Assign, Block, CallHelper, Comment, Return, Statement
 from ..optimize.naming import describe
+from ..optimize.order import in_order
 from ..optimize.share import Rewriter, use_counts, with_reciprocals
 from .elimination import Choice, Graph, Value, Vertex
 from .partials import NOT_MULTIPLICATIVE
@@ -104,6 +105,10 @@ class _Block:
         tangents = [e for row in self.choice.rows for e in row.values()]
         kept = [*seen, *values] if self.d.values_wanted else seen
         changed = with_reciprocals([*tangents, *hidden, *kept], kept)
+        ordered = in_order(
+            list(map(changed.__getitem__, tangents)), list(map(changed.__getitem__, (*hidden, *seen, *values)))
+        )
+        changed = {e: ordered.get(fresh, fresh) for e, fresh in changed.items()}
         self.rows = [{direction: changed[e] for direction, e in row.items()} for row in self.choice.rows]
         self.tangent_roots = [e for row in self.rows for e in row.values()]
         self.edges: dict[Expr, tuple[Vertex, Vertex]] = {}
@@ -251,16 +256,22 @@ class _Block:
         return describe(definition, f"minus_{name}" if name else "")
 
     def _partial_name(self, of: Vertex, by: Vertex) -> str:
+        times = ""
+        if isinstance(of, tuple) and of[0] == "numerator":
+            of, times = of[1], f"_times_{self._variable_name(of[1].args[1])}"
         target, source = self._vertex_name(of), self._vertex_name(by)
-        if not target or not source:
+        if not target or not source or times == "_times_":
             return ""
-        return f"d{target}_d{source}" if isinstance(by, int) else f"{target}_by_{source}"
+        return (f"d{target}_d{source}" if isinstance(by, int) else f"{target}_by_{source}") + times
 
     def _vertex_name(self, vertex: Vertex) -> str:
         if isinstance(vertex, int):
             return self.labels[vertex] if vertex < len(self.labels) else ""
         if isinstance(vertex, tuple):
-            index = vertex[1]
+            kind, index = vertex
+            if kind == "numerator":
+                numerator, quotient, divisor = map(self._variable_name, (index.args[0], index, index.args[1]))
+                return numerator or (f"{quotient}_over_{divisor}" if quotient and divisor else "")
             node = self.graph.results[index]
             known = self._variable_name(node)
             return known or (f"out{index}" if len(self.graph.results) > 1 else "out")

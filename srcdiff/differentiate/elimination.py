@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..ir.expr import ONE, ZERO, Const, Expr, Helper, Load, Var, add, is_zero, key_of, mul, rebuild, topological
+from ..ir.expr import ONE, ZERO, Const, Expr, Helper, Load, Op, Var, add, div, is_zero, key_of, mul, neg, rebuild, topological
 from ..ir.statements import Assign, Block, CallHelper, Comment, Origin, Return, Statement
 from ..optimize.share import operations
 from .partials import local_partials
@@ -172,12 +172,22 @@ class Graph:
                         if not is_zero(partial) and self.is_active(argument):
                             edges[argument] = add(edges.get(argument, ZERO), partial)
                 incoming[node] = {v: e for v, e in edges.items() if not is_zero(e)}
+                if len(incoming[node]) > 1 and isinstance(node, Op) and node.op == "/":
+                    self._split(node, incoming, order)
                 order.append(node)
 
         visit(pending)
         for i, result in enumerate(self.results):
             incoming[("out", i)] = {result: ONE} if self.is_active(result) else {}
         return incoming, order
+
+    def _split(self, quotient: Op, incoming: dict[Vertex, dict[Vertex, Expr]], order: list[Vertex]) -> None:
+        """Both partials of `a / b` hold the factor 1 / b: a vertex between them, (1, -a / b), and the quotient."""
+        a, b = quotient.args
+        numerator = ("numerator", quotient)
+        incoming[numerator] = {a: ONE, b: neg(quotient)}
+        incoming[quotient] = {numerator: div(ONE, b)}
+        order.append(numerator)
 
     def _eliminate(self, pick: _Order) -> Choice:
         """Eliminate every vertex between directions and results, in the order that `pick` gives."""
@@ -220,14 +230,17 @@ class Graph:
 
         def markowitz(incoming: Any, outgoing: Any, order: list[Expr]) -> Iterable[Expr]:
             remaining = {v: i for i, v in enumerate(order)}
-            degrees = {v: _degree(v, incoming, outgoing) for v in order}
-            while remaining:
-                best = min(remaining, key=lambda v: (degrees[v], -remaining[v]))
+            waiting = {v[1]: v for v in order if isinstance(v, tuple)}
+            degrees = {v: _degree(v, incoming, outgoing) for v in order if not isinstance(v, tuple)}
+            while degrees:
+                best = min(degrees, key=lambda v: (degrees[v], -remaining[v]))
                 touched = [*incoming[best], *outgoing.get(best, ())]
-                del remaining[best]
+                del degrees[best]
                 yield best
+                if best in waiting:
+                    degrees[waiting[best]] = 0
                 for v in touched:
-                    if v in remaining:
+                    if v in degrees:
                         degrees[v] = _degree(v, incoming, outgoing)
 
         return {"statements": self._by_statement, "forward": forward, "reverse": reverse, "markowitz": markowitz}
@@ -263,11 +276,11 @@ class Graph:
 
 
 def _degree(v: Vertex, incoming: Any, outgoing: Any) -> int:
-    """Products that eliminating a vertex takes, where neither edge is one."""
+    """Products that eliminating a vertex takes, where neither edge is one, and by how much it adds to the edges."""
     plain_in = sum(not _unit(e) for e in incoming[v].values())
     out = outgoing.get(v, ())
     plain_out = sum(not _unit(incoming[t][v]) for t in out)
-    return plain_in * plain_out + len(incoming[v]) * len(out)
+    return plain_in * plain_out + len(incoming[v]) * len(out) - len(incoming[v]) - len(out)
 
 
 def _unit(e: Expr) -> bool:

@@ -315,21 +315,22 @@ class Differentiator:
         leaders: dict[Expr, Var] = {}
         flat: list[tuple[Var, Expr]] = []
         result: Tangents = {t.name: {} for t in targets}
-        for t, row in zip(targets, rows):
-            for d, e in row.items():
-                magnitude = e.args[0] if isinstance(e, Op) and e.op == "neg" else e
-                if self._is_known(e, targets):
-                    result[t.name][d] = e
-                elif e in leaders or magnitude in leaders:
-                    leader = leaders.get(e) or leaders[magnitude]
-                    result[t.name][d] = leader if e in leaders else neg(leader)
-                elif neg(e) in leaders:
-                    result[t.name][d] = neg(leaders[neg(e)])
-                else:
-                    variable = self.canonical(t, d)
-                    leaders[e] = variable
-                    flat.append((variable, e))
-                    result[t.name][d] = variable
+        # Of a pair that differs by its sign the positive one gets the variable.
+        entries = [(t, d, e) for t, row in zip(targets, rows) for d, e in row.items()]
+        every = {e for _, _, e in entries}
+        for t, d, e in sorted(entries, key=lambda entry: _is_negative(entry[2]) and neg(entry[2]) in every):
+            magnitude = e.args[0] if isinstance(e, Op) and e.op == "neg" else e
+            if self._is_known(e, targets):
+                result[t.name][d] = e
+            elif e in leaders or magnitude in leaders:
+                leader = leaders.get(e) or leaders[magnitude]
+                result[t.name][d] = leader if e in leaders else neg(leader)
+            else:
+                variable = self.canonical(t, d)
+                leaders[e] = variable
+                flat.append((variable, e))
+                result[t.name][d] = variable
+        result = {name: dict(sorted(row.items())) for name, row in result.items()}
         hints = {changed.get(e, e): name for e, name in self._hints.items()}
         definitions, shared = share([e for _, e in flat], self.fresh, CHEAP, hints=hints)
         for variable, value in definitions:

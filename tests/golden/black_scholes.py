@@ -42,25 +42,25 @@ def black_scholes_value_and_jacobian(spot, strike, rate, sigma, maturity):
     # partials
     two_over_sqrt_math_pi = 2.0 / math.sqrt(math.pi)
     exp_minus_rate_maturity = math.exp(-rate * maturity)
-    out_by_sigma_sqrt_maturity = 0.5 * strike * exp_minus_rate_maturity * (two_over_sqrt_math_pi * exp_square(d2_over_sqrt_two, -1.0)) / sqrt_two
-    out_by_d1 = (
-        0.5 * spot * (two_over_sqrt_math_pi * exp_square(d1_over_sqrt_two, -1.0)) / sqrt_two
+    out_by_sigma_sqrt_maturity = 0.5 * strike * exp_minus_rate_maturity * two_over_sqrt_math_pi * exp_square(d2_over_sqrt_two, -1.0) / sqrt_two
+    out_by_d1_over_sigma_sqrt_maturity = (
+        0.5 * spot * two_over_sqrt_math_pi * exp_square(d1_over_sqrt_two, -1.0) / sqrt_two
         - out_by_sigma_sqrt_maturity
-    )
-    quotient = out_by_d1 / sigma_sqrt_maturity
+    ) / sigma_sqrt_maturity
+    out_by_spot = out_by_d1_over_sigma_sqrt_maturity / spot_over_strike / strike
     product_n2 = strike * exp_minus_rate_maturity * n2
     out_by_sigma_sqrt_maturity_2 = (
         out_by_sigma_sqrt_maturity
-        - out_by_d1 * (d1 / sigma_sqrt_maturity)
+        - out_by_d1_over_sigma_sqrt_maturity * d1
     )
     # derivatives
     return (
         spot * n1 - product_n2,
         (
-            n1 + quotient * (1.0 / spot_over_strike / strike),
-            -(n2 * exp_minus_rate_maturity + quotient * (spot_over_strike / strike / spot_over_strike)),
-            product_n2 * maturity + quotient * maturity,
-            out_by_sigma_sqrt_maturity_2 * sqrt_maturity + quotient * (maturity * sigma),
-            product_n2 * rate + out_by_sigma_sqrt_maturity_2 * (sigma * (0.5 / sqrt_maturity)) + quotient * rate_plus_half_sigma_sq,
+            n1 + out_by_spot,
+            -(n2 * exp_minus_rate_maturity + out_by_spot * spot_over_strike),
+            product_n2 * maturity + out_by_d1_over_sigma_sqrt_maturity * maturity,
+            out_by_sigma_sqrt_maturity_2 * sqrt_maturity + maturity * sigma * out_by_d1_over_sigma_sqrt_maturity,
+            product_n2 * rate + out_by_d1_over_sigma_sqrt_maturity * rate_plus_half_sigma_sq + sigma * (0.5 / sqrt_maturity) * out_by_sigma_sqrt_maturity_2,
         ),
     )

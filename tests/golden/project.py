@@ -23,24 +23,19 @@ def project_value_and_jacobian(point, focal):
     factor_0 = 1.0 + 0.1 * r2
     # partials
     scaled_u = 0.2 * u
-    out0_by_u = factor_0 + scaled_u * u
     inv_z = 1.0 / z
-    out0_by_u_over_z = out0_by_u * inv_z
-    out0_by_v = scaled_u * v
-    out0_by_v_over_z = out0_by_v * inv_z
+    out0_by_u_over_z = (factor_0 + scaled_u * u) * inv_z
+    out0_by_v_over_z = inv_z * v * scaled_u
     out0_by_y = out0_by_v_over_z * focal
-    v_over_z = v * inv_z
-    u_over_z = u * inv_z
-    out1_by_v = factor_0 + 0.2 * v * v
-    out1_by_v_over_z = out1_by_v * inv_z
+    out1_by_v_over_z = (factor_0 + 0.2 * v * v) * inv_z
     # derivatives
     jac = np.empty((2, 3))
     jac[0, 0] = out0_by_u_over_z * focal
     jac[0, 1] = out0_by_y
-    jac[0, 2] = -(out0_by_v * v_over_z + out0_by_u * u_over_z)
+    jac[0, 2] = -(out0_by_v_over_z * v + out0_by_u_over_z * u)
     jac[1, 0] = out0_by_y
     jac[1, 1] = out1_by_v_over_z * focal
-    jac[1, 2] = -(out1_by_v * v_over_z + out0_by_v * u_over_z)
+    jac[1, 2] = -(out1_by_v_over_z * v + out0_by_v_over_z * u)
     jac_2 = np.empty(2)
     jac_2[0] = out0_by_v_over_z * y + out0_by_u_over_z * x
     jac_2[1] = out1_by_v_over_z * y + out0_by_v_over_z * x
