@@ -33,6 +33,7 @@ import programs
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # a checkout that is not installed
 
 RELATIVE = 1e-9
+SINGLE = 1e-3  # for programs in float32
 FAILURES = ("mismatch", "crash")
 _serial = itertools.count()
 
@@ -181,17 +182,28 @@ def judge(program, directory, compiled=False):
             return Outcome("refused", f"{type(error).__name__}: {error}")
         except Exception as error:
             return Outcome("crash", "".join(traceback.format_exception(error)[-6:]))
-        problem = compare(actual, expected, RELATIVE)
+        single = any(getattr(a, "dtype", None) == np.float32 for a in program.args)
+        relative = SINGLE if single else RELATIVE
+        problem = compare(actual, expected, relative)
         if problem is None:
             return Outcome("agree")
         if dual.near_ties > ties:
             return Outcome("near tie")
-        rounded = dual.value_and_jacobian(function, program.args, program.wrt, digits=None)
-        if compare(rounded, expected, RELATIVE / 10):
+        if any(compare(rounded, expected, relative / 10) for rounded in perturbed(function, program, single)):
             return Outcome("ill-conditioned")
         return Outcome("mismatch", f"{problem}\nsrcdiff:   {actual}\nreference: {expected}")
     finally:
         forget(module)
+
+
+def perturbed(function, program, single):
+    """The reference in float64, or for arguments that differ by a rounding of float32."""
+    if not single:
+        yield dual.value_and_jacobian(function, program.args, program.wrt, digits=None)
+        return
+    for part in (1e-6, -1e-6, 3e-6):
+        args = [a.astype(float) * (1 + part) if getattr(a, "dtype", None) == np.float32 else a for a in program.args]
+        yield dual.value_and_jacobian(function, args, program.wrt)
 
 
 def compare(actual, expected, relative):

@@ -560,7 +560,7 @@ class Expressions(Flow):
         scope: Environment = {}
         self.scopes.append(scope)
         for item in items:
-            self.bind_pattern(clause.target, item, quiet=True)
+            self.bind_pattern(clause.target, item, quiet=True, scoped=True)
             scope.update({name: self.environment[name] for name in names if name in self.environment})
             keep: bool | None = True
             for condition in clause.ifs:
@@ -585,7 +585,9 @@ class Expressions(Flow):
                 self.environment[name] = value
         return results
 
-    def bind_pattern(self, target: cst.BaseExpression, value: Value, quiet: bool = False) -> None:
+    def bind_pattern(
+        self, target: cst.BaseExpression, value: Value, quiet: bool = False, scoped: bool = False
+    ) -> None:
         raise NotImplementedError
 
     # -- iteration --------------------------------------------------------------------------------------------------
