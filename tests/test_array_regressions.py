@@ -1,10 +1,13 @@
-"""What random array programs found, reduced; each gave a wrong number, or text that did not run, once."""
+"""What random array programs found, reduced: each gave a wrong number, failed or was refused once."""
 
 
 import dual
 import numpy as np
 import pytest
 from random_programs import run_emitted
+
+import srcdiff
+from srcdiff.errors import UnsupportedSyntax, UnsupportedType
 
 Y = np.array([0.3, -0.8, 0.5])
 Z = np.array([1.1, 0.4, -0.7])
@@ -26,10 +29,119 @@ def pairs_of_a_comprehension(y, z):
     return w[0][0] * w[1][0], w[0][1] * w[1][1]
 
 
+def a_tuple_made_of_another_that_a_loop_changes(y):
+    t = (y * 1.0,)
+    u = (t[0],)
+    for _ in range(2):
+        t = (t[0] * 2.0,)
+    return u[0] * t[0]
+
+
+def a_loop_through_an_item_of_a_tuple_that_changes(y):
+    t = (y * 1.0, y * 3.0)
+    s = 0.0
+    for v in t[0]:
+        t = (t[0] * 2.0, t[1])
+        s += v * v
+    return s * t[0]
+
+
+def a_tuple_turned_on_one_path(y, c):
+    t = (y * 1.0, y * 3.0)
+    u = (t[1], t[0])
+    if c > 0.5:
+        t = (t[1] * 2.0, t[0])
+    else:
+        t = (t[1], t[0])
+    return t[0] * t[1] + u[0] * u[1] * u[1]
+
+
+def a_turned_tuple_that_a_loop_carries(y, z, n):
+    t = (y * 1.0, z * 1.0)
+    t = (t[1], t[0])
+    for _ in range(n):
+        t = (t[1] + y, t[1])
+    t[1][0] = 0.5
+    return t[0] * t[1]
+
+
+def two_names_of_a_list_after_a_branch(y, z, c):
+    first = [y * 1.0, z * 1.0]
+    second = first
+    if c > 0.5:
+        first[0] = y * 2.0
+    first[1] = z * 3.0
+    return second[1] + second[0]
+
+
+def two_names_of_a_list_of_numbers_after_a_branch(y, c):
+    first = [1.0, c]
+    second = first
+    if c > 0.5:
+        first[0] = c * c
+    first[1] = c**3
+    return second[1] * y + second[0]
+
+
+def two_names_of_a_list_that_a_loop_changes(y, c, n):
+    first = [1.0, c]
+    second = first
+    for _ in range(n):
+        first[0] = first[0] * c
+    first[1] = c**3
+    return second[1] * y + second[0]
+
+
+def a_pair_of_the_same_pair(y, z, c, n):
+    p = (y, z)
+    t = (p, p)
+    for _ in range(n):
+        t = (t[1], (t[0][0] * c, t[1][1]))
+    return t[0][0] * t[0][1] * t[1][0] * t[1][1]
+
+
+def views_chosen_by_a_condition(y, z, c):
+    v = y[::-1] if c > 0.5 else z
+    w = y[1:] if c > 0.7 else z[:-1]
+    v[0] = c
+    w[1] = y[2]
+    return v * y, w * z[1:]
+
+
+def arrays_chosen_by_a_condition(y, z, c):
+    v = y * 2.0 if c > 0.5 else z
+    v[0] = c
+    w = np.zeros(3) if c > 0.7 else y
+    t = (y * z, c) if c > 0.7 else (z[:], c * c)
+    w[1] = c
+    return v * w + t[0] * t[1] * z
+
+
+def reductions_that_may_be_skipped(y, z, n):
+    k = 0
+    while k < n and np.max(np.abs(y)) > 0.1 and not (k == 2 and y.sum() > 3.0):
+        y = y * 0.5
+        k += 1
+    if k > 5 or 1.0 < np.sum(z) < 2.0 or np.min(z) > 0.0:
+        y = y * 3.0
+    return y * z * k
+
+
 RIGHT = [
     arrays_of_a_comprehension,
     a_comprehension_whose_variable_has_a_namesake,
     pairs_of_a_comprehension,
+    a_tuple_made_of_another_that_a_loop_changes,
+    a_loop_through_an_item_of_a_tuple_that_changes,
+    a_tuple_turned_on_one_path,
+    a_turned_tuple_that_a_loop_carries,
+    two_names_of_a_list_after_a_branch,
+    two_names_of_a_list_of_numbers_after_a_branch,
+    two_names_of_a_list_that_a_loop_changes,
+    a_pair_of_the_same_pair,
+    views_chosen_by_a_condition,
+    arrays_chosen_by_a_condition,
+    reductions_that_may_be_skipped,
 ]
 
 
@@ -41,3 +153,51 @@ def test_right(function):
     wrt = wrt if len(wrt) > 1 else wrt[0]
     expected = dual.value_and_jacobian(function, args, wrt)
     assert dual.mismatch(run_emitted(function, args, wrt=wrt), expected, 1e-12) is None
+
+
+def a_list_that_its_loop_changes(y, z):
+    items = [y, z]
+    for item in items:
+        items[1] = item * items[1]
+    return items[0] * items[1]
+
+
+def a_list_that_its_loop_extends(y):
+    items = [y]
+    for item in items:
+        if len(items) < 4:
+            items.append(item * 2.0)
+    return items[0] * items[-1]
+
+
+def a_list_that_is_another_in_later_trips(y, z):
+    first, second = [y * 1.0], [z * 1.0]
+    for _ in range(2):
+        first[0] = first[0] * 2.0
+        second = first
+    first[0] = y * z
+    return second[0]
+
+
+def a_list_that_may_be_another(y, z, c):
+    first, second = [y * 1.0, z * 2.0], [z * 1.0, y * 2.0]
+    if c > 0.5:
+        second = first
+    first[1] = y * c
+    return second[0] * second[1]
+
+
+REFUSED = [
+    (a_list_that_its_loop_changes, UnsupportedSyntax, "changes the list"),
+    (a_list_that_its_loop_extends, UnsupportedSyntax, "changes the list"),
+    (a_list_that_is_another_in_later_trips, UnsupportedType, "from one iteration to the next"),
+    (a_list_that_may_be_another, UnsupportedType, "may be another one"),
+]
+
+
+@pytest.mark.parametrize(("function", "kind", "message"), REFUSED, ids=lambda v: getattr(v, "__name__", ""))
+def test_refused(function, kind, message):
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    types = {name: "float" if name == "c" else "float64[:]" for name in names}
+    with pytest.raises(kind, match=message):
+        srcdiff.emit(function, types=types)

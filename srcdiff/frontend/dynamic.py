@@ -548,6 +548,7 @@ class DynamicArrays(Subscripts):
         if isinstance(value, Lazy):
             return self.store_lazy(self.fresh(base), value, node)
         if value.index is None and value.name not in self.unstable:
+            self.relied.add(value.name)
             return value
         return self.bind_array(self.fresh(base), value, node)
 

@@ -345,7 +345,15 @@ class Expressions(Flow):
             return left
         if first.known is not None:
             return self.evaluate(node.right)
-        second = self.truth_of(self._in_branch(node.right), node.right)
+        entry = copy_environment(self.environment)
+        with self.nested() as block:
+            second = self.truth(node.right)
+        if block:
+            decided = Scalar(Const(op == "or", str(op == "or")))
+            arms = [(second, Path(block, None, self.environment)), (decided, Path([], None, entry))]
+            held = self._met(first.expr, *(arms if op == "and" else arms[::-1]), "holds", node)
+            assert isinstance(held, Scalar)
+            return held
         if second.known is not None and bool(second.known) is (op == "and"):
             return first
         operands: list[Expr] = []
@@ -463,12 +471,12 @@ class Expressions(Flow):
         """A conditional expression; an `if` statement where an arm takes statements or calls helpers."""
         entry, relied = copy_environment(self.environment), set(self.relied)
         with self.nested() as first:
-            a = body()
+            a = self._settled(body())
         path_a = Path(first, None, self.environment)
         self.environment = entry
         relied, self.relied = self.relied, relied
         with self.nested() as second:
-            b = orelse()
+            b = self._settled(orelse())
         self.relied |= relied
         path_b = Path(second, None, self.environment)
         plain = not first and not second and not _calls_helper(a) and not _calls_helper(b)
@@ -479,7 +487,26 @@ class Expressions(Flow):
             if isinstance(a, Array) and isinstance(b, Array) and a.shape == b.shape:
                 items = [Select(test, x, y) if x is not y else x for x, y in zip(a.items, b.items)]
                 return self.array(items, a.shape)
-        name = self.fresh("choice")
+        return self._met(test, (a, path_a), (b, path_b), "choice", node)
+
+    def _settled(self, value: Value) -> Value:
+        """What an arm gives, with its arrays of run-time lengths in variables."""
+        if isinstance(value, (Dynamic, Lazy)):
+            return self.own_array("chosen", value)
+        if isinstance(value, Sequence_) and value.prefix is None:
+            value.items[:] = [self._settled(item) for item in value.items]
+        return value
+
+    def _met(
+        self, test: Expr, first: tuple[Value, Path], second: tuple[Value, Path], base: str, node: cst.CSTNode
+    ) -> Value:
+        """An `if` statement that gives one of two values."""
+        (a, path_a), (b, path_b) = first, second
+        if isinstance(a, Dynamic) and isinstance(b, Array):
+            b = self._spilled_at(path_b, b, node)
+        elif isinstance(b, Dynamic) and isinstance(a, Array):
+            a = self._spilled_at(path_a, a, node)
+        name = self.fresh(base)
         path_a.environment[name], path_b.environment[name] = a, b
         before = dict(path_a.environment)
         self.environment = adopt(self.join([path_a, path_b]), before)
@@ -491,8 +518,15 @@ class Expressions(Flow):
                 "the two arms of the conditional have different types",
                 "Give both one type and one shape.",
             )
-        self.emit(If(test, tuple(first), tuple(second)))
+        self.emit(If(test, tuple(path_a.block), tuple(path_b.block)))
         return result
+
+    def _spilled_at(self, path: Path, value: Array, node: cst.CSTNode) -> Value:
+        """An array of known shape beside one of run-time lengths."""
+        saved, self.block = self.block, path.block
+        value_ = self.spill(value, node)
+        self.block = saved
+        return value_
 
     def _eval_NamedExpr(self, node: cst.NamedExpr) -> Value:
         assert isinstance(node.target, cst.Name)

@@ -11,7 +11,7 @@ import libcst as cst
 
 from ..errors import SrcdiffError, UnsupportedType
 from ..ir.expr import Const, Expr, Var, is_atom
-from ..ir.statements import Assign, Break, CallHelper, Continue, Origin, Rebind, Statement, View
+from ..ir.statements import Allocate, Assign, Break, CallHelper, Continue, Origin, Rebind, Statement, View
 from ..ir.types import ArrayType, ScalarType
 from .merge import Merge, Path, count_writes, flow_back
 from .program import Program, Signal
@@ -127,10 +127,14 @@ class Flow:
 
     def assigning(self, statement: Statement) -> None:
         """Called for each statement that is added."""
-        if isinstance(statement, (Assign, CallHelper)):
+        if isinstance(statement, (Assign, CallHelper, Rebind)):
             changed = self.relied.intersection(t.name for t in statement.targets)
-            if changed:
-                raise Restart(self, changed)
+        elif isinstance(statement, Allocate):
+            changed = self.relied.intersection((statement.target.name,))
+        else:
+            return
+        if changed:
+            raise Restart(self, changed)
 
     def fresh(self, base: str) -> str:
         """A name that nothing else has."""
@@ -387,6 +391,8 @@ class Flow:
         for name, value in list(self.environment.items()):
             if f"~{name}" in names:
                 value = self.environment[name] = self._separate(name, value)
+            if f"/{name}" in names:
+                value = self.environment[name] = self._parted(name, value)
             if f"!{name}" in names:
                 self.environment[name] = Poison(
                     f"{name} changes its type, length or array from one iteration to the next",
@@ -408,6 +414,14 @@ class Flow:
         if isinstance(value, Sequence_):
             value.items[:] = [self._separate(f"{name}_{i}", item) for i, item in enumerate(value.items)]
         return value
+
+    def _parted(self, name: str, value: Value) -> Value:
+        """A tuple that is the same as another at first: its items get names of their own."""
+        if not isinstance(value, Sequence_) or value.is_list:
+            return value
+        prefix = self.free_prefix(name)
+        items = [self._parted(cell_name(prefix, i), item) for i, item in enumerate(value.items)]
+        return Sequence_(items, record=value.record, prefix=prefix)
 
     def _canonical(self, name: str, value: Value, targets: list[Var], values: list[Expr]) -> Value:
         if isinstance(value, Dynamic):
@@ -441,9 +455,15 @@ class Flow:
             return value
         if isinstance(value, Sequence_):
             for i, part in enumerate(value.items):
-                own = cell_name(value.prefix or name, i) if isinstance(part, Dynamic) else f"{name}_{i}"
-                value.items[i] = self._canonical(own, part, targets, values)
+                value.items[i] = self._canonical(cell_name(value.prefix or name, i), part, targets, values)
         return value
+
+    def rebind(self, path: Path, rebinds: list[tuple[Var, View]]) -> None:
+        """Give arrays other names at the end of a path, all at once."""
+        if rebinds:
+            statement = Rebind(tuple(t for t, _ in rebinds), tuple(v for _, v in rebinds))
+            self.assigning(statement)
+            path.insert(statement)
 
     def leave(self, paths: list[Path], statement: Break | Continue) -> None:
         """`break` or `continue`: remember the environment that it carries away."""
