@@ -418,8 +418,9 @@ class Structures(Writer):
             return
         e, s = self.fresh("e"), self.choose(self.scalars)
         self.line(f"{e} = {part}")
-        for text in self.rng.sample([f"{e} *= 0.5", f"{e}[1:] += 0.3 * {e}[:-1]", f"{e}[:] = np.sin({e}[::-1])",
-                                     f"{s} = 0.5 * {s} + 0.3 * {e}.sum()", f"{a.name}[0:] = np.sin({a.name})"], 3):  # fmt: skip
+        changes = [f"{e} *= 0.5", f"{e}[1:] += 0.3 * {e}[:-1]", f"{e}[:] = np.sin({e}[::-1])",
+                   f"{s} = 0.5 * {s} + 0.3 * {e}.sum()", f"{a.name}[0:] = np.sin({a.name})"]  # fmt: skip
+        for text in self.rng.sample(changes, 3):
             self.line(text)
 
     # -- matrices --
@@ -460,7 +461,7 @@ class Structures(Writer):
         self.tag("matrix statement")
         m, a, s = M.name, self.any_array(M.short).name, self.choose(self.scalars)
         i, j, k = (self.rng.randrange(2) for _ in range(3))
-        T, column, row = self.fresh("T"), self.fresh("column"), self.fresh("row")
+        T, column, row, c = self.fresh("T"), self.fresh("column"), self.fresh("row"), self.scalar(1)
         forms = [
             [f"{m}[1:] = {m}[:-1]"],
             [f"{m}[:, 1:] += 0.3 * np.sin({m}[:, :-1])"],
@@ -477,7 +478,7 @@ class Structures(Writer):
             [f"{T} = {m}.T", f"{T}[:, {i}] = {a}", f"{m}[{j}] *= 0.5", f"{s} = 0.3 * {T}.sum() + 0.5 * {s}"],
             [f"{column} = {m}[:, {i}]", f"{m}[:, {j}] *= 0.5", f"{column}[1:] += 0.3 * {column}[:-1]"],
             [f"{m}[0], {m}[1] = {m}[1].copy(), {m}[0].copy()"],
-            [f"for {row} in {m}:", f"    {row}[1:] += 0.3 * np.sin({row}[:-1]) * {self.scalar(1)}", f"    {row}[0] *= 0.5"],
+            [f"for {row} in {m}:", f"    {row}[1:] += 0.3 * np.sin({row}[:-1]) * {c}", f"    {row}[0] *= 0.5"],
             [f"{T} = np.sum({m}, axis=1)", f"{m} += 0.1 * np.sin({T}[:, np.newaxis])"],
             [f"{m}[{i}, {j}], {m}[2, -1] = {m}[2, -1], {m}[{i}, {j}]"],
             [f"{m}[{m} > {self.number()}] = {self.scalar(1)}"],

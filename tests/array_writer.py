@@ -9,8 +9,6 @@ import contextlib
 from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
-
 # Each helper: its text, and how it is called: "array" (of arrays of one length), "fill" (out and one array), "scalar".
 HELPERS = {
     "scaled": ("array", 1, """\
@@ -140,7 +138,7 @@ class Writer:
         kind = self.rng.randrange(7 if depth else 4)
         if kind == 0:
             return self.number()
-        if kind == 1 and self.scalars or self.tiny and kind <= 3:
+        if kind == 1 or (self.tiny and kind <= 3):
             return self.choose(self.scalars + self.held)
         if kind <= 3:
             a = self.any_array()
@@ -497,4 +495,3 @@ class Writer:
             self.line(f"        {M}[{i}, {j}] = {self.math('sin')}({value})")
             self.line(f"{name} = {M}[1] * {M}[2, 0]")
         self.arrays.append(Array(name, a.short))
-

@@ -1,6 +1,5 @@
 """What random array programs found, reduced: each gave a wrong number, failed or was refused once."""
 
-
 import dual
 import numpy as np
 import pytest
@@ -100,6 +99,33 @@ def a_pair_of_the_same_pair(y, z, c, n):
     return t[0][0] * t[0][1] * t[1][0] * t[1][1]
 
 
+def a_tuple_that_is_another_on_either_path(y, z, c, n):
+    t = (y * 1.0, (z * 2.0, c), c * c)
+    u = t if c > 1.05 else t  # noqa: RUF034
+    for _ in range(n):
+        t = (t[1][0], (t[0], t[2] * 2.0), t[1][1])
+    return u[0] * t[0] * t[2] * u[1][0] * u[1][1] * u[2] * t[1][1]
+
+
+def two_tuples_that_change_places(y, z, c, n):
+    t = (z, y, z[0])
+    u = t
+    u = (u[1], u[0], u[2] * c)
+    for _ in range(n):
+        t, u = u, t
+    for _ in range(2):
+        u = t
+    return t[1] * u[2]
+
+
+def a_tuple_of_small_arrays_under_two_names(z, c, n):
+    t = (np.array([c, 2.0, 3.0]), z * 2.0)
+    u = t
+    for _ in range(n):
+        t = (t[0] * 2.0, t[0] * t[1])
+    return u[1] * t[0] * u[0] * t[1]
+
+
 def views_chosen_by_a_condition(y, z, c):
     v = y[::-1] if c > 0.5 else z
     w = y[1:] if c > 0.7 else z[:-1]
@@ -139,6 +165,9 @@ RIGHT = [
     two_names_of_a_list_of_numbers_after_a_branch,
     two_names_of_a_list_that_a_loop_changes,
     a_pair_of_the_same_pair,
+    a_tuple_that_is_another_on_either_path,
+    two_tuples_that_change_places,
+    a_tuple_of_small_arrays_under_two_names,
     views_chosen_by_a_condition,
     arrays_chosen_by_a_condition,
     reductions_that_may_be_skipped,

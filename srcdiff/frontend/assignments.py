@@ -86,9 +86,7 @@ class Assignments(Calls):
             return
         self.bind_pattern(node.target, value)
 
-    def bind_pattern(
-        self, target: cst.BaseExpression, value: Value, quiet: bool = False, scoped: bool = False
-    ) -> None:
+    def bind_pattern(self, target: cst.BaseExpression, value: Value, quiet: bool = False, scoped: bool = False) -> None:
         """Assign to a name, tuple, subscript, or any nesting of them.
 
         `quiet`: names stand for what they are given, without an assignment where it can be avoided; `scoped`: they are

@@ -350,8 +350,10 @@ class Expressions(Flow):
             second = self.truth(node.right)
         if block:
             decided = Scalar(Const(op == "or", str(op == "or")))
-            arms = [(second, Path(block, None, self.environment)), (decided, Path([], None, entry))]
-            held = self._met(first.expr, *(arms if op == "and" else arms[::-1]), "holds", node)
+            computed: tuple[Value, Path] = second, Path(block, None, self.environment)
+            skipped: tuple[Value, Path] = decided, Path([], None, entry)
+            arms = (computed, skipped) if op == "and" else (skipped, computed)
+            held = self._met(first.expr, *arms, base="holds", node=node)
             assert isinstance(held, Scalar)
             return held
         if second.known is not None and bool(second.known) is (op == "and"):
@@ -487,7 +489,7 @@ class Expressions(Flow):
             if isinstance(a, Array) and isinstance(b, Array) and a.shape == b.shape:
                 items = [Select(test, x, y) if x is not y else x for x, y in zip(a.items, b.items)]
                 return self.array(items, a.shape)
-        return self._met(test, (a, path_a), (b, path_b), "choice", node)
+        return self._met(test, (a, path_a), (b, path_b), base="choice", node=node)
 
     def _settled(self, value: Value) -> Value:
         """What an arm gives, with its arrays of run-time lengths in variables."""
@@ -498,7 +500,7 @@ class Expressions(Flow):
         return value
 
     def _met(
-        self, test: Expr, first: tuple[Value, Path], second: tuple[Value, Path], base: str, node: cst.CSTNode
+        self, test: Expr, first: tuple[Value, Path], second: tuple[Value, Path], *, base: str, node: cst.CSTNode
     ) -> Value:
         """An `if` statement that gives one of two values."""
         (a, path_a), (b, path_b) = first, second
@@ -524,9 +526,12 @@ class Expressions(Flow):
     def _spilled_at(self, path: Path, value: Array, node: cst.CSTNode) -> Value:
         """An array of known shape beside one of run-time lengths."""
         saved, self.block = self.block, path.block
-        value_ = self.spill(value, node)
+        array = self.spill(value, node)
         self.block = saved
-        return value_
+        return array
+
+    def spill(self, value: Value, node: cst.CSTNode) -> Dynamic | Lazy:
+        raise NotImplementedError
 
     def _eval_NamedExpr(self, node: cst.NamedExpr) -> Value:
         assert isinstance(node.target, cst.Name)
@@ -619,9 +624,7 @@ class Expressions(Flow):
                 self.environment[name] = value
         return results
 
-    def bind_pattern(
-        self, target: cst.BaseExpression, value: Value, quiet: bool = False, scoped: bool = False
-    ) -> None:
+    def bind_pattern(self, target: cst.BaseExpression, value: Value, quiet: bool = False, scoped: bool = False) -> None:
         raise NotImplementedError
 
     # -- iteration --------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -285,9 +285,10 @@ class Flow:
             return True
         return is_atom(e) and not e.args
 
-    def free_prefix(self, name: str) -> str:
+    def free_prefix(self, name: str, environments: Iterable[Environment] = ()) -> str:
         """The prefix `name` for the scalars of an array or tuple, unless another live one has it."""
-        used = {prefix for other, value in self.environment.items() if other != name for prefix in _prefixes(value)}
+        others = [v for e in (self.environment, *environments) for other, v in e.items() if other != name]
+        used = {prefix for value in others for prefix in _prefixes(value)}
         prefix = name
         while prefix in used or self.clashes(prefix):
             prefix += "_"
@@ -389,10 +390,10 @@ class Flow:
         targets: list[Var] = []
         values: list[Expr] = []
         for name, value in list(self.environment.items()):
-            if f"~{name}" in names:
-                value = self.environment[name] = self._separate(name, value)
             if f"/{name}" in names:
                 value = self.environment[name] = self._parted(name, value)
+            if f"~{name}" in names:
+                value = self.environment[name] = self._separate(name, value)
             if f"!{name}" in names:
                 self.environment[name] = Poison(
                     f"{name} changes its type, length or array from one iteration to the next",
@@ -417,6 +418,10 @@ class Flow:
 
     def _parted(self, name: str, value: Value) -> Value:
         """A tuple that is the same as another at first: its items get names of their own."""
+        if isinstance(value, Dynamic):
+            return self.own_array(name, value)
+        if isinstance(value, Scalar):
+            return self.pin(value, name)
         if not isinstance(value, Sequence_) or value.is_list:
             return value
         prefix = self.free_prefix(name)
@@ -478,6 +483,7 @@ def _real_moves(targets: list[Var], values: list[Expr]) -> list[tuple[Var, Expr]
 
 
 def _prefixes(value: Value) -> Iterator[str]:
+    """The prefixes of an array or tuple, and of the variables that its items are."""
     if isinstance(value, Array) and value.cells.prefix:
         yield value.cells.prefix
     elif isinstance(value, Sequence_):
@@ -485,3 +491,7 @@ def _prefixes(value: Value) -> Iterator[str]:
             yield value.prefix
         for item in value.items:
             yield from _prefixes(item)
+            held = item.name if isinstance(item, Dynamic) else getattr(getattr(item, "expr", None), "name", "")
+            prefix, _, number = held.rpartition("_")
+            if number.isdigit():
+                yield prefix

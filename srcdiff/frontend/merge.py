@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..ir.expr import Expr, Var
-from ..ir.statements import Assign, Rebind, Statement, View
+from ..ir.statements import Assign, Statement, View
 from ..ir.types import ArrayType, ScalarType, join
 from .extents import Extent
 from .values import (
@@ -104,7 +104,7 @@ class Merge:
         """Two names for one list on every path are two names for one list afterwards."""
         key = tuple(t.uid for t in tuples)
         if key not in self.sequences:
-            prefix = self.flow.free_prefix(name)
+            prefix = self.flow.free_prefix(name, [path.environment for path in self.paths])
             columns = zip(*(t.items for t in tuples))
             items = [self.value(cell_name(prefix, i), list(column)) for i, column in enumerate(columns)]
             joined = Sequence_(items, tuples[0].is_list, tuples[0].record, prefix=prefix)
@@ -176,7 +176,7 @@ class Merge:
             reason = f"{name} may or may not share memory with another array here"
             for a in arrays:
                 a.cells.frozen = reason
-        prefix = self.flow.free_prefix(name)
+        prefix = self.flow.free_prefix(name, [path.environment for path in self.paths])
         dtype: ScalarType | None = first.dtype
         for a in arrays[1:]:
             dtype = dtype and join(dtype, a.dtype)
