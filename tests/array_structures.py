@@ -534,8 +534,12 @@ class Structures(Writer):
         if any("range(m)" in line for line in self.lines):
             heads.append("m")
             args.append(self.rng.randrange(4))
+        if len(arrays) == 2 and self.chance(0.2):
+            self.tag("tuple argument")
+            heads[:2], args[:2], arrays = ["p"], [tuple(args[:2])], ("p",)
+            self.lines.insert(0, "    y, z = p")
         # What is written to must be differentiated: any of the arrays may be.
-        wrt = self.choose([None, None, arrays, arrays if len(arrays) > 1 else "y"])
+        wrt = self.choose([None, None, arrays, arrays if len(arrays) > 1 else arrays[0]])
         if wrt is None and "m" in heads:
             wrt = (*arrays, "c")
         text = f"def program({', '.join(heads)}):\n" + "\n".join(self.lines) + "\n"

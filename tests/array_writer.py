@@ -205,6 +205,9 @@ class Writer:
             self.tag("where")
             inner = [self.vector(short, depth - 1) for _ in range(3)]
             return f"np.where({inner[0]} > {self.number()}, {inner[1]}, {inner[2]})"
+        if kind == 6 and self.chance(0.2) and not self.tiny:
+            self.tag("one element repeated")
+            return f"({self.any_array().name}[:1] {self.choose('+*')} {self.vector(short, depth - 1)})"
         if kind == 6:
             self.tag("broadcast scalar")
             return f"({self.scalar(1)} {self.choose('+*')} {self.vector(short, depth - 1)})"

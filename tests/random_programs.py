@@ -64,7 +64,9 @@ def forget(module):
 
 
 def fresh(args):
-    return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
+    """The arguments with arrays of their own, those in tuples, too."""
+    items = (fresh(a) if isinstance(a, tuple) else a.copy() if isinstance(a, np.ndarray) else a for a in args)
+    return type(args)(*items) if hasattr(args, "_fields") else tuple(items)
 
 
 def plain(structure):
@@ -118,6 +120,12 @@ def run_compiled(function, args, **chosen):
     return called(compiled.value_and_jacobian, function, args, chosen.get("of"))
 
 
+def unchanged(after, before):
+    if isinstance(after, tuple):
+        return all(map(unchanged, after, before))
+    return not isinstance(after, np.ndarray) or np.array_equal(after, before)
+
+
 def called(derivative, function, args, of=None):
     """The result of a call; arguments that the function fills are its value, the others must be left alone."""
     given, before = fresh(args), fresh(args)
@@ -127,7 +135,7 @@ def called(derivative, function, args, of=None):
     for name, after, original in zip(dual.parameter_names(function), given, before):
         if name in outputs:
             filled[name] = after
-        elif isinstance(after, np.ndarray) and not np.array_equal(after, original):
+        elif isinstance(after, (np.ndarray, tuple)) and not unchanged(after, original):
             raise AssertionError(f"argument {name} was written to")
     if of:
         value = filled[of] if isinstance(of, str) else tuple(filled[name] for name in of)
@@ -182,7 +190,7 @@ def judge(program, directory, compiled=False):
             return Outcome("refused", f"{type(error).__name__}: {error}")
         except Exception as error:
             return Outcome("crash", "".join(traceback.format_exception(error)[-6:]))
-        single = any(getattr(a, "dtype", None) == np.float32 for a in program.args)
+        single = is_single(program.args)
         relative = SINGLE if single else RELATIVE
         problem = compare(actual, expected, relative)
         if problem is None:
@@ -202,8 +210,20 @@ def perturbed(function, program, single):
         yield dual.value_and_jacobian(function, program.args, program.wrt, digits=None)
         return
     for part in (1e-6, -1e-6, 3e-6):
-        args = [a.astype(float) * (1 + part) if getattr(a, "dtype", None) == np.float32 else a for a in program.args]
-        yield dual.value_and_jacobian(function, args, program.wrt)
+        yield dual.value_and_jacobian(function, moved(program.args, part), program.wrt)
+
+
+def is_single(argument):
+    if isinstance(argument, tuple):
+        return any(map(is_single, argument))
+    return getattr(argument, "dtype", None) == np.float32
+
+
+def moved(argument, part):
+    """The arguments in float32 changed by this part of themselves."""
+    if isinstance(argument, tuple):
+        return tuple(moved(item, part) for item in argument)
+    return argument.astype(float) * (1 + part) if is_single(argument) else argument
 
 
 def compare(actual, expected, relative):
