@@ -128,7 +128,12 @@ class Structures(Writer):
                 items[0] = (short, short)
         bundle = Bundle(self.fresh("t"), tuple(items), is_list)
         self.tag("list of arrays" if is_list else "tuple of arrays")
-        self.line(f"{bundle.name} = {self.value(items, '[]' if is_list else '()')}")
+        if len(set(items)) == 1 and len(items) > 1 and self.chance(0.2):
+            self.tag("item repeated")
+            one = self.value(items[:1], "[]" if is_list else "()")
+            self.line(f"{bundle.name} = {one} * {len(items)}")
+        else:
+            self.line(f"{bundle.name} = {self.value(items, '[]' if is_list else '()')}")
         self.known(bundle)
 
     def change_bundle(self):
@@ -387,12 +392,14 @@ class Structures(Writer):
         b = self.any_array(a.short)
         self.tag("mask")
         chosen = f"{b.name} {self.choose('<>')} {self.number()}"
+        other = f"{self.any_array(a.short).name} < {self.scalar(0)}"
+        chosen = self.choose([chosen, chosen, f"~({chosen})", f"({chosen}) {self.choose('&|^*')} ({other})"])
         if self.chance(0.5):
             name = self.fresh("mask")
             self.line(f"{name} = {chosen}")
             if self.chance(0.5):
                 self.statement() if self.level < DEEPEST else self.slice_store()
-            chosen = name
+            chosen = self.choose([name, f"~{name}"])
         kind = self.rng.randrange(5)
         s = self.choose(self.scalars)
         if kind == 0:

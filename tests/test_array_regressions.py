@@ -143,6 +143,23 @@ def arrays_chosen_by_a_condition(y, z, c):
     return v * w + t[0] * t[1] * z
 
 
+def masks_of_masks(y, z, c):
+    m = (y > 0.0) & (y < 0.4)
+    y[m | ~(z > 0.0)] = c
+    z[~m ^ (z > 1.0)] *= 2.0
+    z[(y > 0.2) * (z > 0.1)] += c
+    k = np.concatenate((m, np.invert(m)))
+    return np.where(~m, y, z) * np.sum(m) + np.sum(k) + np.sum(z[np.bitwise_and(m, y < 1.0)])
+
+
+def lists_of_one_item_repeated(y, c):
+    a, b, d = (y * c,) * 2, [np.zeros(3)] * 2, [[c, c * c]] * 2
+    a[0][0] = c
+    b[0][1] = c * c
+    d[0][0] = y[0]
+    return a[1] * b[1] * d[1][0] + a[0]
+
+
 def reductions_that_may_be_skipped(y, z, n):
     k = 0
     while k < n and np.max(np.abs(y)) > 0.1 and not (k == 2 and y.sum() > 3.0):
@@ -170,6 +187,8 @@ RIGHT = [
     a_tuple_of_small_arrays_under_two_names,
     views_chosen_by_a_condition,
     arrays_chosen_by_a_condition,
+    masks_of_masks,
+    lists_of_one_item_repeated,
     reductions_that_may_be_skipped,
 ]
 

@@ -320,6 +320,8 @@ class Calls(Helpers):
         if spelling.startswith("cmath.") and kind.kind != "complex":
             kind = COMPLEX128
         result = {"int": INT64, "bool": BOOL}.get(rule.result, kind)
+        if rule.name in _BITWISE and all(k == BOOL for k in kinds):
+            result = BOOL
         return Scalar(Call(rule.name, tuple(o.expr for o in operands), result, spelling))
 
     def _construct(self, cls: type, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
@@ -375,6 +377,7 @@ _CONSUMERS = {f"builtins.{name}" for name in ("sum", "min", "max", "any", "all",
 }  # fmt: skip
 """Functions that iterate over an argument once."""
 
+_BITWISE = {"bitwise_and", "bitwise_or", "bitwise_xor", "invert"}
 _KEEPS_INTEGERS = {"fabs", "abs", "absolute", "add", "subtract", "multiply", "maximum", "minimum", "fmax", "fmin"} | {
     "square", "positive", "negative", "remainder", "mod", "floor_divide", "sign", "conj", "fmod", "power", "pow",
 }  # fmt: skip

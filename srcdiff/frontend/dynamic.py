@@ -13,7 +13,7 @@ import libcst as cst
 from ..errors import UnsupportedType
 from ..ir.expr import Call, Compare, Const, Element, Expr, Helper, Op, Opaque, Var, topological
 from ..ir.statements import Allocate, Assign, For, If, Raise, Rebind, Store, View
-from ..ir.types import BOOL, COMPLEX128, FLOAT64, INT64, ArrayType, ScalarType, promote
+from ..ir.types import BOOL, COMPLEX128, FLOAT64, INT64, ArrayType, ScalarType, common
 from .extents import Extent
 from .program import literal
 from .subscripts import Subscripts
@@ -253,7 +253,7 @@ class DynamicArrays(Subscripts):
         """`np.array([u, v])`: rows of one array."""
         rows = [self.spill(item, node) for item in value.items]
         first = rows[0]
-        dtype = promote(*(r.dtype for r in rows))
+        dtype = common([r.dtype for r in rows])
         lengths = [self.length(first, axis) for axis in range(len(first.shape))]
         for row in rows[1:]:
             self.match_shapes(first, row, node)

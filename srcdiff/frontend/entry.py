@@ -31,7 +31,7 @@ class Input:
     atoms: tuple[Expr, ...]
     labels: tuple[str, ...]
     parts: tuple[Input, ...] = ()
-    """For a tuple that holds arrays of run-time lengths: its items, which are taken out first, under names of their own."""
+    """For a tuple with arrays of run-time lengths: its items, which are taken out first, under names of their own."""
 
 
 @dataclass(frozen=True)

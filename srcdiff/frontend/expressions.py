@@ -285,8 +285,11 @@ class Expressions(Flow):
         if isinstance(left, Sequence_) and isinstance(right, Sequence_) and op == "+" and left.is_list == right.is_list:
             return Sequence_(left.items + right.items, left.is_list)
         if isinstance(left, Sequence_) and isinstance(right, Scalar) and op == "*" and isinstance(right.constant, int):
-            return Sequence_(left.items * right.constant, left.is_list)
+            items = [item if isinstance(item, Scalar) else self.pin(item) for item in left.items]
+            return Sequence_(items * right.constant, left.is_list)  # the same items, several times
         if isinstance(left, _ARRAYS) or isinstance(right, _ARRAYS):
+            if all(_of_truth(v) for v in (left, right)):
+                op = {"+": "|", "*": "&"}.get(op, op)  # as NumPy has it for arrays of truth values
             return self.elementwise(lambda a, b: self.scalar_binary(op, a, b, node), (left, right), node)
         if isinstance(left, Scalar) and isinstance(right, Scalar):
             return self.scalar_binary(op, left, right, node)
@@ -320,6 +323,8 @@ class Expressions(Flow):
         op = {cst.Minus: "neg", cst.Plus: "pos", cst.BitInvert: "inv"}[type(node.operator)]
         value = self.evaluate(node.expression)
         if isinstance(value, _ARRAYS):
+            if op == "inv" and _of_truth(value):
+                return self.elementwise(lambda a: Scalar(Logic("not", a.expr)), (value,), node)
             return self.elementwise(lambda a: self._unary(op, a, node), (value,), node)
         return self._unary(op, self.as_scalar(value, node.expression), node)
 
@@ -327,6 +332,8 @@ class Expressions(Flow):
         if operand.type.kind == "str" or (op == "inv" and operand.type.is_differentiable):
             sign = {"neg": "-", "pos": "+", "inv": "~"}[op]
             self.fail(node, UnsupportedType, f"`{sign}` of {describe(operand)}", "Use numbers; `~` needs integers.")
+        if operand.type.kind == "bool" and op == "inv":
+            self.fail(node, UnsupportedType, "`~` of a truth value: Python gives -1 or -2", "Write `not`.")
         known = _UNARY[op](operand.known) if isinstance(operand.known, int) else None
         return Scalar(Op(op, operand.expr), known)
 
@@ -715,6 +722,11 @@ def _fold(op: str, a: int, b: int) -> int | None:
         return None
     result = a**b if op == "**" else _INTEGER[op](a, b) if op in _INTEGER else None
     return result if result is not None and -(2**63) <= result < 2**63 else None
+
+
+def _of_truth(value: Value) -> bool:
+    """Whether this is an array of truth values: NumPy's operators give truth values for these."""
+    return isinstance(value, _ARRAYS) and value.dtype.kind == "bool"
 
 
 def _decided(value: bool) -> Scalar:
