@@ -1,4 +1,4 @@
-"""Patterns of aliasing in tuples and lists, and of names that loops and branches bind again; see aliasing_patterns.py."""
+"""Aliasing in tuples and lists, and of names that loops and branches bind again; see aliasing_patterns.py."""
 
 import numpy as np
 from corpus_arrays import array, case

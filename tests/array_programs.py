@@ -29,7 +29,7 @@ def generate(rng, statements=7):
     if writer.single:
         writer.tag("float32")
     if writer.tiny:
-        writer.tag(f"length {len(args[0])}")
+        writer.tag(f"length {writer.n}")
     return Program(PREAMBLE + writer.helper_texts() + text, "program", args, wrt, {}, writer.constructs)
 
 

@@ -120,11 +120,11 @@ class Structures(Writer):
     def pack(self):
         short = self.any_array().short
         is_list = self.chance(0.35)
-        items = [short] * self.choose([1, 2, 2, 3])
+        items = [short] * self.choose([1, 2, 2, 2, 3])
         if not is_list:
-            if self.chance(0.3):
+            if self.chance(0.2):
                 items.append("number")
-            if self.chance(0.25):
+            if self.chance(0.2):
                 items[0] = (short, short)
         bundle = Bundle(self.fresh("t"), tuple(items), is_list)
         self.tag("list of arrays" if is_list else "tuple of arrays")
@@ -172,7 +172,7 @@ class Structures(Writer):
             self.tag("second name of a bundle")
             self.line(f"{other.name} = {b.name}")
             self.known(other)
-        elif self.chance(0.5):
+        elif self.chance(0.3):
             self.tag("second name of a bundle")
             self.line(f"{other.name} = {b.name}")
         else:
@@ -518,7 +518,7 @@ class Structures(Writer):
         self.choose(table)(self)
 
     def main(self, statements):
-        n = self.choose([0, 1]) if self.tiny else self.choose([5, 6, 7, 9])
+        n = self.n = self.choose([0, 1]) if self.tiny else self.choose([5, 6, 7, 9])
         heads, args = ["y"], [self.numbers(n)]
         self.arrays.append(Array("y"))
         if self.chance(0.6):
@@ -580,8 +580,8 @@ S = Structures
 STATEMENTS = [
     (S.new_array, 4), (S.new_scalar, 2), (S.view, 3), (S.second_name, 1), (S.conditional_name, 1), (S.swap, 1),
     (S.slice_store, 5), (S.element_store, 2), (S.exchange, 1), (S.loop, 5), (S.value_loop, 2), (S.zip_loop, 1),
-    (S.nested_loop, 1), (S.time_loop, 2), (S.while_loop, 1), (S.branch, 1), (S.helper_call, 3), (S.matrix, 1),
-    (S.pack, 2), (S.change_bundle, 4), (S.second_bundle, 2), (S.chosen_bundle, 1), (S.unpack, 2),
+    (S.nested_loop, 1), (S.time_loop, 3), (S.while_loop, 1), (S.branch, 1), (S.helper_call, 3), (S.matrix, 1),
+    (S.pack, 2), (S.change_bundle, 5), (S.second_bundle, 3), (S.chosen_bundle, 1), (S.unpack, 2),
     (S.through_bundle, 3), (S.pair_helper, 2), (S.repeated, 4), (S.chosen, 2), (S.renamed, 4), (S.left_early, 2),
     (S.early_return, 1), (S.places, 2), (S.mask, 2), (S.strided, 2), (S.rows, 1), (S.matrix_statement, 3),
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from srcdiff.errors import UnsupportedSyntax, UnsupportedType
 
 Y = np.array([0.3, -0.8, 0.5])
 Z = np.array([1.1, 0.4, -0.7])
+A = np.arange(9.0).reshape(3, 3) / 7 - 0.3
 
 
 def arrays_of_a_comprehension(y, z):
@@ -152,6 +153,15 @@ def masks_of_masks(y, z, c):
     return np.where(~m, y, z) * np.sum(m) + np.sum(k) + np.sum(z[np.bitwise_and(m, y < 1.0)])
 
 
+def rows_and_columns_under_masks(A, y, c):
+    A[y > 0.0] += y
+    A[:, y > 0.4] *= c
+    A[~(y > 0.0), 1] = c
+    chosen = A[y > 0.0]
+    chosen[0] = c
+    return A[0] * chosen[1] + A[1:, y > 0.0].sum()
+
+
 def lists_of_one_item_repeated(y, c):
     a, b, d = (y * c,) * 2, [np.zeros(3)] * 2, [[c, c * c]] * 2
     a[0][0] = c
@@ -189,6 +199,7 @@ RIGHT = [
     arrays_chosen_by_a_condition,
     masks_of_masks,
     lists_of_one_item_repeated,
+    rows_and_columns_under_masks,
     reductions_that_may_be_skipped,
 ]
 
@@ -196,7 +207,7 @@ RIGHT = [
 @pytest.mark.parametrize("function", RIGHT, ids=lambda f: f.__name__)
 def test_right(function):
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
-    args = tuple({"y": Y, "z": Z, "c": 0.6, "n": 3}[name] for name in names)
+    args = tuple({"y": Y, "z": Z, "A": A, "c": 0.6, "n": 3}[name] for name in names)
     wrt = tuple(name for name in names if name != "n")
     wrt = wrt if len(wrt) > 1 else wrt[0]
     expected = dual.value_and_jacobian(function, args, wrt)
