@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import enum
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import libcst as cst
@@ -596,18 +597,41 @@ class Expressions(Flow):
             "Write a list, [...], or pass it to sum, min, max, any, all, tuple or list.",
         )
 
-    def _comprehension(self, element: cst.BaseExpression, clause: cst.CompFor) -> list[Value]:
+    def _comprehension(
+        self, element: cst.BaseExpression, clause: cst.CompFor, iterable: Value | None = None
+    ) -> list[Value]:
+        """The items, one evaluation of the element each; `iterable` is given where it was evaluated before."""
         if clause.asynchronous is not None:
             self.fail(clause, UnsupportedSyntax, "an asynchronous comprehension", "Use a plain one.")
-        results: list[Value] = []
-        items = self.iterate(clause.iter)
+        items = self.iterate(clause.iter) if iterable is None else self.items_of(iterable, clause.iter)
+        with self.scoped(clause) as bind:
+            return list(self._each(element, clause, items, bind))
+
+    @contextmanager
+    def scoped(self, clause: cst.CompFor) -> Iterator[Callable[[Value], None]]:
+        """The names of a clause of a comprehension, which end with it; gives what binds them to an item."""
         names = _target_names(clause.target)
         saved = {name: self.environment.get(name) for name in names}
         scope: Environment = {}
-        self.scopes.append(scope)
-        for item in items:
+
+        def bind(item: Value) -> None:
             self.bind_pattern(clause.target, item, quiet=True, scoped=True)
             scope.update({name: self.environment[name] for name in names if name in self.environment})
+
+        self.scopes.append(scope)
+        yield bind
+        self.scopes.pop()
+        for name, value in saved.items():
+            if value is None:
+                self.environment.pop(name, None)
+            else:
+                self.environment[name] = value
+
+    def _each(
+        self, element: cst.BaseExpression, clause: cst.CompFor, items: list[Value], bind: Callable[[Value], None]
+    ) -> Iterator[Value]:
+        for item in items:
+            bind(item)
             keep: bool | None = True
             for condition in clause.ifs:
                 keep = keep and self.truth(condition.test).known
@@ -620,16 +644,9 @@ class Expressions(Flow):
                     )
             if keep:
                 if clause.inner_for_in is not None:
-                    results.extend(self._comprehension(element, clause.inner_for_in))
+                    yield from self._comprehension(element, clause.inner_for_in)
                 else:
-                    results.append(self.evaluate(element))
-        self.scopes.pop()
-        for name, value in saved.items():
-            if value is None:
-                self.environment.pop(name, None)
-            else:
-                self.environment[name] = value
-        return results
+                    yield self.evaluate(element)
 
     def bind_pattern(self, target: cst.BaseExpression, value: Value, quiet: bool = False, scoped: bool = False) -> None:
         raise NotImplementedError
