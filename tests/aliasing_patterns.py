@@ -4,6 +4,7 @@ The functions are small; their first argument is an array of six numbers unless 
 runs them as they stand, on arrays of NumPy, so that views are NumPy's views.
 """
 
+import aliasing_containers
 import numpy as np
 from corpus_arrays import array, case
 
@@ -752,4 +753,4 @@ def table():
     return {f"aliasing.{name}": one for name, one in cases.items()}
 
 
-CASES = table()
+CASES = table() | aliasing_containers.CASES

@@ -33,6 +33,7 @@ import programs
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # a checkout that is not installed
 
 RELATIVE = 1e-9
+SINGLE = 1e-3  # for programs in float32
 FAILURES = ("mismatch", "crash")
 _serial = itertools.count()
 
@@ -63,7 +64,9 @@ def forget(module):
 
 
 def fresh(args):
-    return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
+    """The arguments with arrays of their own, those in tuples, too."""
+    items = (fresh(a) if isinstance(a, tuple) else a.copy() if isinstance(a, np.ndarray) else a for a in args)
+    return type(args)(*items) if hasattr(args, "_fields") else tuple(items)
 
 
 def plain(structure):
@@ -117,6 +120,12 @@ def run_compiled(function, args, **chosen):
     return called(compiled.value_and_jacobian, function, args, chosen.get("of"))
 
 
+def unchanged(after, before):
+    if isinstance(after, tuple):
+        return all(map(unchanged, after, before))
+    return not isinstance(after, np.ndarray) or np.array_equal(after, before)
+
+
 def called(derivative, function, args, of=None):
     """The result of a call; arguments that the function fills are its value, the others must be left alone."""
     given, before = fresh(args), fresh(args)
@@ -126,7 +135,7 @@ def called(derivative, function, args, of=None):
     for name, after, original in zip(dual.parameter_names(function), given, before):
         if name in outputs:
             filled[name] = after
-        elif isinstance(after, np.ndarray) and not np.array_equal(after, original):
+        elif isinstance(after, (np.ndarray, tuple)) and not unchanged(after, original):
             raise AssertionError(f"argument {name} was written to")
     if of:
         value = filled[of] if isinstance(of, str) else tuple(filled[name] for name in of)
@@ -181,17 +190,40 @@ def judge(program, directory, compiled=False):
             return Outcome("refused", f"{type(error).__name__}: {error}")
         except Exception as error:
             return Outcome("crash", "".join(traceback.format_exception(error)[-6:]))
-        problem = compare(actual, expected, RELATIVE)
+        single = is_single(program.args)
+        relative = SINGLE if single else RELATIVE
+        problem = compare(actual, expected, relative)
         if problem is None:
             return Outcome("agree")
         if dual.near_ties > ties:
             return Outcome("near tie")
-        rounded = dual.value_and_jacobian(function, program.args, program.wrt, digits=None)
-        if compare(rounded, expected, RELATIVE / 10):
+        if any(compare(rounded, expected, relative / 10) for rounded in perturbed(function, program, single)):
             return Outcome("ill-conditioned")
         return Outcome("mismatch", f"{problem}\nsrcdiff:   {actual}\nreference: {expected}")
     finally:
         forget(module)
+
+
+def perturbed(function, program, single):
+    """The reference in float64, or for arguments that differ by a rounding of float32."""
+    if not single:
+        yield dual.value_and_jacobian(function, program.args, program.wrt, digits=None)
+        return
+    for part in (1e-6, -1e-6, 3e-6):
+        yield dual.value_and_jacobian(function, moved(program.args, part), program.wrt)
+
+
+def is_single(argument):
+    if isinstance(argument, tuple):
+        return any(map(is_single, argument))
+    return getattr(argument, "dtype", None) == np.float32
+
+
+def moved(argument, part):
+    """The arguments in float32 changed by this part of themselves."""
+    if isinstance(argument, tuple):
+        return tuple(moved(item, part) for item in argument)
+    return argument.astype(float) * (1 + part) if is_single(argument) else argument
 
 
 def compare(actual, expected, relative):

@@ -50,8 +50,9 @@ def test_programs_are_valid_and_the_references_agree(tmp_path):
         module = random_programs.load(program.source, tmp_path)
         value, jacobian = dual.value_and_jacobian(module.program, program.args, program.wrt)
         plain = module.program(*random_programs.fresh(program.args))
-        assert dual.mismatch(plain, value, 1e-10) is None, str(program)
-        if index % 4 == 0:
+        single = random_programs.is_single(program.args)
+        assert dual.mismatch(plain, value, random_programs.SINGLE if single else 1e-10) is None, str(program)
+        if index % 4 == 0 and not single:
             differences = array_reference.value_and_jacobian(module.program, program.args, program.wrt)
             assert dual.mismatch(differences[1], jacobian, 1e-9) is None, str(program)
         assert np.all(np.isfinite(dual.leaves(jacobian)))
@@ -66,7 +67,7 @@ def test_the_same_seed_gives_the_same_program():
 
 def test_every_construct_occurs_often():
     held = {}
-    for index in range(300):
+    for index in range(600):
         for construct in array_programs.numbered("constructs", index).constructs:
             held[construct] = held.get(construct, 0) + 1
     rare = {construct: count for construct, count in held.items() if count < 8}

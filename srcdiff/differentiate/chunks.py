@@ -142,7 +142,9 @@ class Chunks:
         returns_value: bool, mode: str, fresh: Any, own: dict[str, str], single: bool, chunk: int | None,
     ):  # fmt: skip
         self.lowered = lowered
-        self.inputs = list(inputs)
+        self.inputs = [part for one in inputs for part in one.parts or (one,)]
+        self.structures = [one.structure if one.parts else None for one in inputs]
+        """Of tuples whose items are inputs of their own, how they are nested; None for an input that is one itself."""
         self.input_structure = input_structure
         self.outputs = outputs
         self.returns_value = returns_value
@@ -155,7 +157,9 @@ class Chunks:
         self.pushforwards = HelperPushforwards(lowered.program, self.derivatives, self.width)
         self.branches: dict[int, str] = {}
         self.slots = self._slots()
-        self.parameters = [p.lstrip("*").partition("=")[0] for p in lowered.parameters]
+        self.given = [p.lstrip("*").partition("=")[0] for p in lowered.parameters]
+        taken_out = {one.name: [part.name for part in one.parts] for one in inputs if one.parts}
+        self.parameters = [name for p in self.given for name in taken_out.get(p, [p])]
 
     # -- what goes in -----------------------------------------------------------------------------------------------
 
@@ -224,6 +228,7 @@ class Chunks:
         self.zeroed, self.filled_dots = [], {}
         if self.mode == "primal":
             body = _replace_returns(self.lowered.function.body, self._primal_return)
+            body = (*map(Line, self.lowered.unpacking), *body)
             return [(base, list(self.lowered.parameters), body, "")], base
         if self.mode == "jvp":
             return [self._jvp(f"{base}_jvp")], f"{base}_jvp"
@@ -248,11 +253,12 @@ class Chunks:
         body = pushforward.run()
         self.branches = pushforward.branches
         lines: list[Statement] = []
-        names = self.parameters
+        names = self.given
         lines.append(Line(f"{', '.join(names)}{',' if len(names) == 1 else ''} = {self.own['primals']}"))
-        dots = [slot.dot for slot in self.slots]
+        dots = self.nested([slot.dot for slot in self.slots])
         comma = "," if len(dots) == 1 and not self.single else ""
         lines.append(Line(f"{', '.join(dots)}{comma} = {self.own['tangents']}"))
+        lines += map(Line, self.lowered.unpacking)
         lines += map(Line, self.lowered.prelude)
         lines += map(Line, self.distinct())
         for slot in self.slots:
@@ -267,6 +273,18 @@ class Chunks:
         for parameter, dot in [*self.zeroed, *((n, d) for n, d in self.filled_dots.items() if d)]:
             lines.append(Line(f"{dot} = np.zeros_like({parameter})"))
         return name, [self.own["primals"], self.own["tangents"]], (*lines, *remove_dead(body)), ""
+
+    def nested(self, texts: Sequence[str]) -> list[str]:
+        """What there is for each slot, nested as the inputs are."""
+        rest = iter(texts)
+
+        def visit(part: Structure | Leaf | None) -> str:
+            if not isinstance(part, Structure):
+                return next(rest)
+            items = [visit(item) for item in part.items]
+            return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+        return [visit(structure) for structure in self.structures]
 
     def distinct(self) -> list[str]:
         """Checks that an array which is written is no other argument, too: tangents could not tell them apart."""
@@ -358,7 +376,7 @@ class _Driver:
 
     def body(self) -> Block:
         c, width = self.c, self.c.width
-        lines: list[str] = []
+        lines: list[str] = list(c.lowered.unpacking)
         for name, shape in c.lowered.guards:
             if len(shape) == 1:
                 lines.append(f"if len({name}) != {shape[0]}:")
@@ -572,7 +590,7 @@ class _Driver:
                 parts = [output(item) for item in structure.items]
                 return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
             o = next(counter)
-            parts = [self._block(o, j, slot) for j, slot in enumerate(self.c.slots)]
+            parts = self.c.nested([self._block(o, j, slot) for j, slot in enumerate(self.c.slots)])
             if self.c.single:
                 return parts[0]
             return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"

@@ -13,7 +13,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..ir.expr import ONE, ZERO, Const, Expr, Helper, Load, Op, Var, add, div, is_zero, key_of, mul, neg, rebuild, topological
+from ..ir.expr import (
+    ONE,
+    ZERO,
+    Const,
+    Expr,
+    Helper,
+    Load,
+    Op,
+    Var,
+    add,
+    div,
+    is_zero,
+    key_of,
+    mul,
+    neg,
+    rebuild,
+    topological,
+)
 from ..ir.statements import Assign, Block, CallHelper, Comment, Origin, Return, Statement
 from ..optimize.share import operations
 from .partials import local_partials

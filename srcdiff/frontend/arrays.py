@@ -8,7 +8,7 @@ import libcst as cst
 
 from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Const, Expr, Op, Opaque, is_atom, topological
-from ..ir.types import FLOAT64, ScalarType, promote
+from ..ir.types import FLOAT64, ScalarType, common
 from .describe import describe
 from .dynamic_reductions import DynamicReductions
 from .values import Array, Cells, Dynamic, Lazy, Object, OpenArray, Scalar, Sequence_, Value
@@ -22,7 +22,7 @@ class Arrays(DynamicReductions):
     def array(self, items: Sequence[Expr], shape: tuple[int, ...], dtype: ScalarType | None = None) -> Array:
         """A fresh array over expressions."""
         if dtype is None:
-            dtype = promote(*(e.type for e in items)) if items else FLOAT64
+            dtype = common([e.type for e in items]) if items else FLOAT64
             if dtype.bits == 0:
                 dtype = ScalarType(dtype.kind, 64)
         return Array(Cells(list(items), dtype), tuple(shape), tuple(range(len(items))))

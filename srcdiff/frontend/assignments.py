@@ -87,16 +87,22 @@ class Assignments(Calls):
             return
         self.bind_pattern(node.target, value)
 
-    def bind_pattern(self, target: cst.BaseExpression, value: Value, quiet: bool = False) -> None:
-        """Assign to a name, tuple, subscript, or any nesting of them."""
+    def bind_pattern(self, target: cst.BaseExpression, value: Value, quiet: bool = False, scoped: bool = False) -> None:
+        """Assign to a name, tuple, subscript, or any nesting of them.
+
+        `quiet`: names stand for what they are given, without an assignment where it can be avoided; `scoped`: they are
+        the names of a comprehension, not variables of the function.
+        """
         parts: list[tuple[cst.BaseExpression, Value]] = []
         self._match(target, value, parts)
         names = [(t.value, v) for t, v in parts if isinstance(t, cst.Name)]
         if quiet:
             for name, item in names:
-                if isinstance(item, (Dynamic, Lazy)):
+                if isinstance(item, (Dynamic, Lazy)) and not scoped:
                     self.bind_all([(name, item)])
                     continue
+                if isinstance(item, (Dynamic, Lazy)):
+                    item = self.own_array(f"{name}_item", item)
                 if isinstance(item, Scalar) and not self.is_stable(item.expr):
                     item = Scalar(self.temporary_copy(name, item.expr), item.known)
                 self.environment[name] = item

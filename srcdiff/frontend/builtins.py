@@ -94,6 +94,10 @@ class Builtins(Arrays):
         if keywords:
             self.fail(node, UnsupportedCall, f"{name} takes no {next(iter(keywords))}= here", "Use `if`.")
         if len(arguments) == 1 and isinstance(arguments[0], (Dynamic, Lazy)):
+            if len(arguments[0].shape) > 1:
+                self.fail(
+                    node, UnsupportedCall, f"{name} of the rows of a matrix", f"Use np.{name}(...), or its axis=."
+                )
             return DYNAMIC[name](self, arguments, {}, node)
         values = self.items_of(arguments[0], node) if len(arguments) == 1 else arguments
         scalars = [self.as_scalar(v, node) for v in values]
@@ -114,10 +118,12 @@ class Builtins(Arrays):
         return Scalar(result.expr, known)
 
     def _builtin_sum(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-        if isinstance(arguments[0], (Dynamic, Lazy)) and len(arguments) == 1 and not keywords:
-            return DYNAMIC["sum"](self, arguments, {}, node)
-        items = self.items_of(arguments[0], node)
         start = arguments[1] if len(arguments) > 1 else keywords.get("start")
+        if isinstance(arguments[0], (Dynamic, Lazy)):
+            rows: dict[str, Value] = {"axis": Scalar(Const(0), 0)} if len(arguments[0].shape) > 1 else {}
+            added = DYNAMIC["sum"](self, arguments[:1], rows, node)
+            return added if start is None else self.binary("+", start, added, node)
+        items = self.items_of(arguments[0], node)
         total = start if start is not None else (items.pop(0) if items else Scalar(Const(0), 0))
         for item in items:
             total = self.binary("+", total, item, node)

@@ -16,10 +16,10 @@ from ..ir.expr import Call, Const
 from ..ir.types import BOOL, COMPLEX128, FLOAT64, INT64, ScalarType, promote
 from ..rules.scalar import BY_SPELLING, Rule
 from .array_functions import FUNCTIONS
+from .comprehensions import Comprehensions
 from .describe import describe
 from .dynamic_functions import DYNAMIC, MAKERS
 from .extents import Extent
-from .helpers import Helpers
 from .source import find_source
 from .values import (
     Array,
@@ -83,7 +83,7 @@ def qualified_name(function: object) -> str | None:
     return found
 
 
-class Calls(Helpers):
+class Calls(Comprehensions):
     """Evaluates calls."""
 
     def _eval_Lambda(self, node: cst.Lambda) -> Value:
@@ -103,7 +103,8 @@ class Calls(Helpers):
             if not isinstance(base, Object):
                 return self._method(base, node.func.attr.value, node)
         target = self.evaluate(node.func)
-        consumes = isinstance(target, Object) and qualified_name(target.value) in _CONSUMERS
+        name = qualified_name(target.value) if isinstance(target, Object) else None
+        consumes = name is not None and (name in _CONSUMERS or name.startswith("numpy."))
         arguments, keywords = self.arguments_of(node, consumes)
         return self.call(target, arguments, keywords, node)
 
@@ -121,8 +122,8 @@ class Calls(Helpers):
                     keywords[str(key)] = self.item_of(value, key)
             elif argument.keyword is not None:
                 keywords[argument.keyword.value] = self.evaluate(argument.value)
-            elif isinstance(argument.value, cst.GeneratorExp) and consumes:
-                arguments.append(Sequence_(self._comprehension(argument.value.elt, argument.value.for_in)))
+            elif isinstance(argument.value, (cst.GeneratorExp, cst.ListComp)) and consumes:
+                arguments.append(self.consumed(argument.value))
             else:
                 arguments.append(self.evaluate(argument.value))
         return arguments, keywords
@@ -199,7 +200,8 @@ class Calls(Helpers):
             arguments = [self.known_triple(a, node) for a in arguments]
             dynamic = False
         dynamic = dynamic or self._open_maker(short, arguments, keywords)
-        if dynamic and short in DYNAMIC and module in ("numpy", "numpy.linalg"):
+        added = module == "math" and short in ("fsum", "prod") and self._any_dynamic(arguments)
+        if added or (dynamic and short in DYNAMIC and module in ("numpy", "numpy.linalg")):
             return self.guarded(functools.partial(DYNAMIC[short], self), text, arguments, keywords, node)
         of_arrays = short in DYNAMIC and short not in FUNCTIONS and module in ("numpy", "numpy.linalg")
         if of_arrays and any(isinstance(v, (Array, Sequence_)) for v in arguments):
@@ -320,6 +322,8 @@ class Calls(Helpers):
         if spelling.startswith("cmath.") and kind.kind != "complex":
             kind = COMPLEX128
         result = {"int": INT64, "bool": BOOL}.get(rule.result, kind)
+        if rule.name in _BITWISE and all(k == BOOL for k in kinds):
+            result = BOOL
         return Scalar(Call(rule.name, tuple(o.expr for o in operands), result, spelling))
 
     def _construct(self, cls: type, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
@@ -375,6 +379,7 @@ _CONSUMERS = {f"builtins.{name}" for name in ("sum", "min", "max", "any", "all",
 }  # fmt: skip
 """Functions that iterate over an argument once."""
 
+_BITWISE = {"bitwise_and", "bitwise_or", "bitwise_xor", "invert"}
 _KEEPS_INTEGERS = {"fabs", "abs", "absolute", "add", "subtract", "multiply", "maximum", "minimum", "fmax", "fmin"} | {
     "square", "positive", "negative", "remainder", "mod", "floor_divide", "sign", "conj", "fmod", "power", "pow",
 }  # fmt: skip

@@ -13,7 +13,7 @@ import libcst as cst
 from ..errors import UnsupportedType
 from ..ir.expr import Call, Compare, Const, Element, Expr, Helper, Op, Opaque, Var, topological
 from ..ir.statements import Allocate, Assign, For, If, Raise, Rebind, Store, View
-from ..ir.types import BOOL, COMPLEX128, FLOAT64, INT64, ArrayType, ScalarType, promote
+from ..ir.types import BOOL, COMPLEX128, FLOAT64, INT64, ArrayType, ScalarType, common
 from .extents import Extent
 from .program import literal
 from .subscripts import Subscripts
@@ -133,15 +133,25 @@ class DynamicArrays(Subscripts):
             total = n if isinstance(total, Const) and total.value == 1 else Op("*", total, n)
         return total
 
-    def require(self, a: Extent, a_length: Expr, b: Extent, b_length: Expr, node: cst.CSTNode, what: str = "") -> None:
-        """Lengths that must be equal: decided when compiling where possible, else checked at run time."""
+    def require(
+        self, a: Extent, a_length: Expr, b: Extent, b_length: Expr, node: cst.CSTNode, what: str = "",
+        repeated: bool = False,
+    ) -> None:  # fmt: skip
+        """Lengths that must be equal: decided when compiling where possible, else checked at run time.
+
+        `repeated`: NumPy repeats an axis of one element here. So do we where the text says that there is one; to ask
+        for it at every element would cost every loop, and clutter its text.
+        """
         if a == b:
             return
         message = what or "arrays of different lengths meet"
         if a.known is not None and b.known is not None:
             self.fail(node, UnsupportedType, f"{message}: {a.known} and {b.known}", "Make the lengths equal.")
         first, second = self.at_least_zero(a_length, a), self.at_least_zero(b_length, b)
-        raised = Raise(f'ValueError("{message} (line {self.source.position(node)[0]})")')
+        message = f"{message} (line {self.source.position(node)[0]})"
+        if repeated:
+            message += "; write x[:1] to repeat one element"
+        raised = Raise(f'ValueError("{message}")')
         saved, self.origin = self.origin, None
         self.emit(If(Compare(("!=",), (first, second)), (raised,), ()))
         self.origin = saved
@@ -243,7 +253,7 @@ class DynamicArrays(Subscripts):
         """`np.array([u, v])`: rows of one array."""
         rows = [self.spill(item, node) for item in value.items]
         first = rows[0]
-        dtype = promote(*(r.dtype for r in rows))
+        dtype = common([r.dtype for r in rows])
         lengths = [self.length(first, axis) for axis in range(len(first.shape))]
         for row in rows[1:]:
             self.match_shapes(first, row, node)
@@ -380,7 +390,7 @@ class DynamicArrays(Subscripts):
                 if shape[at].known == 1:
                     shape[at], lengths[at] = extent, self.length(a, axis)
                 else:
-                    self.require(shape[at], lengths[at], extent, self.length(a, axis), node)
+                    self.require(shape[at], lengths[at], extent, self.length(a, axis), node, repeated=True)
                     if shape[at].known is None and extent.known is not None:
                         shape[at], lengths[at] = extent, Const(extent.known)
         parts = [v if isinstance(v, Scalar) else self._repeated(v, tuple(shape), node) for v in values]
@@ -471,7 +481,7 @@ class DynamicArrays(Subscripts):
             if extent.known != 1 or target.shape[at].known == 1:
                 self.require(
                     target.shape[at], self.length(target, at), extent, self.length(source, axis), node,
-                    "an array is written to a place of another length",
+                    "an array is written to a place of another length", repeated=True,
                 )  # fmt: skip
         if self.overlaps(target, source):
             source = self.copied(source, node)
@@ -548,6 +558,7 @@ class DynamicArrays(Subscripts):
         if isinstance(value, Lazy):
             return self.store_lazy(self.fresh(base), value, node)
         if value.index is None and value.name not in self.unstable:
+            self.relied.add(value.name)
             return value
         return self.bind_array(self.fresh(base), value, node)
 

@@ -10,7 +10,7 @@ import libcst as cst
 from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Select
 from ..ir.statements import Assign, If, Rebind, Store, View
-from ..ir.types import FLOAT64, INT64, ScalarType, promote
+from ..ir.types import FLOAT64, INT64, ScalarType, common, promote
 from .dtypes import dtype_of
 from .dynamic import Indexed, shifted
 from .extents import Extent
@@ -408,7 +408,7 @@ def _concatenate(self: DynamicReductions, arguments: list[Value], keywords: dict
     rank = len(parts[0].shape)
     place = _argument(arguments, keywords, 2 if name == "append" else 1, "axis")
     axis = self._known_index(place, node) % rank if place is not None else (1 if name == "hstack" and rank > 1 else 0)
-    dtype = promote(*(p.dtype for p in parts))
+    dtype = common([p.dtype for p in parts])
     for other in parts[1:]:
         if len(other.shape) != rank:
             self.fail(node, UnsupportedType, f"np.{name} of arrays of different numbers of axes", "Reshape them.")

@@ -10,6 +10,7 @@ import libcst as cst
 from ..errors import UnsupportedType
 from ..ir.expr import Compare, Const, Expr, Op
 from ..ir.statements import Assign, If, Raise, Rebind, Store, View
+from ..ir.types import INT64
 from .dynamic import DynamicArrays, Indexed, shifted
 from .extents import Extent
 from .values import Array, Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Span, Value
@@ -189,10 +190,9 @@ class DynamicIndex(DynamicArrays):
 
     def _gather(self, base: Indexed, parts: list[Part], node: cst.CSTNode) -> Value:
         """`a[idx]`: a copy of chosen elements."""
+        parts = self._masks_as_places(base, parts, node)
         arrays = [p for p in parts if isinstance(p, (Dynamic, Lazy))]
-        if any(p.dtype.kind == "bool" for p in arrays):
-            if len(arrays) > 1 or len(parts) != 1:
-                self.fail(node, UnsupportedType, "a mask beside other indices", "Use one mask for the whole array.")
+        if arrays[0].dtype.kind == "bool":
             return self._compress(base, arrays[0], node)
         if self.has_cut(base):
             base = self.whole(base, node)
@@ -238,6 +238,20 @@ class DynamicIndex(DynamicArrays):
         reads = [(source, False)] if isinstance(source, Dynamic) else [(r, False) for r, _ in source.reads]
         reads += [(c, True) for c in chosen]
         return Lazy(base.dtype, tuple(shape), tuple(lengths), element, tuple(reads))
+
+    def _masks_as_places(self, base: Indexed, parts: list[Part], node: cst.CSTNode) -> list[Part]:
+        """`A[mask, 0]`: the places that a mask of one axis chooses; a mask for the whole array is left alone."""
+        masks = [i for i, p in enumerate(parts) if isinstance(p, (Dynamic, Lazy)) and p.dtype.kind == "bool"]
+        if not masks or len(parts) == 1:
+            return parts
+        if len(masks) > 1 or len(parts[masks[0]].shape) > 1 or any(p is None for p in parts):
+            self.fail(node, UnsupportedType, "a mask beside other indices", "Use one mask for the whole array.")
+        axis = masks[0]
+        mask = self._steady(parts[axis], node)
+        length = self.length(mask, 0)
+        self.require(base.shape[axis], self.length(base, axis), mask.shape[0], length, node)
+        places = Lazy(INT64, mask.shape, (length,), lambda at: at[0], ())
+        return [*parts[:axis], self._compress(places, mask, node), *parts[axis + 1 :]]
 
     def _compress(self, base: Indexed, mask: Indexed, node: cst.CSTNode) -> Dynamic:
         """`a[a > 0]`: the chosen elements in an array of their own."""
@@ -299,10 +313,9 @@ class DynamicIndex(DynamicArrays):
         self.check_dynamic_write(base, node)
         if self.has_cut(base):
             base = self.whole(base, node)
+        parts = self._masks_as_places(base, parts, node)
         masks = [p for p in parts if isinstance(p, (Dynamic, Lazy)) and p.dtype.kind == "bool"]
         if masks:
-            if len(parts) != 1:
-                self.fail(node, UnsupportedType, "a mask beside other indices", "Use one mask for the whole array.")
             self._write_masked(base, masks[0], value, update, node)
             return
         current = self._gather(base, parts, node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,8 @@ class Input:
     structure: Structure | Leaf
     atoms: tuple[Expr, ...]
     labels: tuple[str, ...]
+    parts: tuple[Input, ...] = ()
+    """For a tuple with arrays of run-time lengths: its items, which are taken out first, under names of their own."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Lowered:
     """Inputs that the function itself changes, for the primal alone; their elements follow."""
     prelude: tuple[str, ...] = ()
     """Lines that make floats of integers that were passed for differentiable parameters."""
+    unpacking: tuple[str, ...] = ()
+    """Lines that take arrays out of tuples."""
     filled_arrays: Mapping[str, Leaf] = field(default_factory=dict)
     """Arguments of run-time lengths that the function fills."""
     written_arrays: frozenset[str] = frozenset()
@@ -79,7 +83,7 @@ def lower_entry(
     except (OpenLength, NeedsKnown, TooLong):
         known = None
     except Unsupported as error:
-        if not any(isinstance(spec, ArraySpec) for spec in specs.values()):
+        if not any(map(_holds_array, specs.values())):
             raise
         known = error
     try:
@@ -195,24 +199,25 @@ def _attempt(
         value, structure, atoms, labels = builder.build(parameter, parameter, specs[parameter], active, parameter in of)
         environment[parameter] = value
         if active:
-            inputs[parameter] = Input(parameter, structure, tuple(atoms), tuple(labels))
+            parts = tuple(builder.parts.pop(parameter, ()))
+            inputs[parameter] = Input(parameter, structure, tuple(atoms), tuple(labels), parts)
     body = lowerer.lower_function(environment)
     for array, seen in program.evidence.items():
         raise Refine(array, tuple(seen))
-    for parameter, value in environment.items():
-        if isinstance(value, OpenArray) and value.active and (parameter in wrt or parameter in of):
+    for parameter, given in environment.items():
+        for value in _open_arrays(given) if parameter in wrt or parameter in of else ():
             location = source.location(source.node.params if not hasattr(source.node, "name") else source.node.name)
             error = OpenLength(
-                f"the length of {parameter} is not known when compiling",
-                hint=f'Fix it with shapes={{"{parameter}": n}}, or unpack it: `a, b, c = {parameter}`.',
+                f"the length of {value.name} is not known when compiling",
+                hint=f'Fix it with shapes={{"{value.name}": n}}, or unpack it: `a, b, c = {value.name}`.',
                 location=location,
             )
-            error.array, error.ndim = parameter, value.ndim
+            error.array, error.ndim = value.name, value.ndim
             raise error
     result = lowerer.result
     assert result is not None
     filled = {key: (tuple(v.shape), v.dtype) for key, v in environment.items() if key in of and isinstance(v, Array)}
-    arrays = {key: v for key, v in environment.items() if isinstance(v, Dynamic)}
+    arrays = {key: v for key, v in environment.items() if isinstance(v, Dynamic)} | builder.taken_out
     filled_arrays = {k: Leaf((None,) * len(v.shape), v.dtype, True) for k, v in arrays.items() if k in of}
     written = tuple(sorted(program.written - set(of) - set(arrays))) if not promote else ()
     body = _append_filled(lowerer, [*filled, *written])
@@ -231,9 +236,22 @@ def _attempt(
     return Lowered(
         source, program, function, parameters, inputs, result, tuple(guards), filled, names,
         frozenset(lowerer.user_names), {n: (tuple(a.shape), a.dtype) for n, a in shapes.items()},
-        tuple(builder.prelude), filled_arrays, frozenset(program.written & set(arrays)),
-        {name: spec.ndim for name, spec in specs.items() if isinstance(spec, ArraySpec)},
+        tuple(builder.prelude), tuple(builder.unpacking), filled_arrays, frozenset(program.written & set(arrays)),
+        {name: spec.ndim for name, spec in specs.items() if isinstance(spec, ArraySpec)}
+        | {name: len(array.shape) for name, array in builder.taken_out.items()},
     )  # fmt: skip
+
+
+def _holds_array(spec: Spec) -> bool:
+    return isinstance(spec, ArraySpec) or (isinstance(spec, TupleSpec) and any(map(_holds_array, spec.items)))
+
+
+def _open_arrays(value: Value) -> Iterator[OpenArray]:
+    if isinstance(value, OpenArray) and value.active:
+        yield value
+    elif isinstance(value, Sequence_):
+        for item in value.items:
+            yield from _open_arrays(item)
 
 
 def _append_filled(lowerer: FunctionLowerer, names: list[str]) -> Any:
@@ -259,6 +277,10 @@ class _Arguments:
         self.guards = guards
         self.promote = promote
         self.prelude: list[str] = []
+        self.unpacking: list[str] = []
+        self.parts: dict[str, list[Input]] = {}
+        self.taken_out: dict[str, Dynamic] = {}
+        """Arrays of tuples, by the names that they get."""
 
     def build(
         self, name: str, text: str, spec: Spec, active: bool, filled: bool
@@ -273,6 +295,8 @@ class _Arguments:
         if isinstance(spec, ScalarSpec):
             return self._scalar(name, text, spec, active)
         if isinstance(spec, TupleSpec):
+            if active and name == text and self.program.dynamic and _holds_array(spec):
+                self.parts[name] = []
             parts = [self._item(name, text, i, item, active) for i, item in enumerate(spec.items)]
             sequence = Sequence_([p[0] for p in parts], record=spec.record, prefix=name)
             if spec.record is not None:
@@ -298,10 +322,6 @@ class _Arguments:
         self, name: str, text: str, spec: ArraySpec, shape: tuple[int, ...] | None, active: bool, filled: bool
     ) -> tuple[Value, Structure | Leaf, list[Expr], list[str]]:
         """An array that stays one."""
-        if text != name and (active or filled):
-            raise UnsupportedType(
-                f"{text} is an array in a tuple, and its length is not known", hint="Pass the array by itself."
-            )
         kind = spec.dtype
         if self.promote and active and not kind.is_differentiable:
             kind = FLOAT64
@@ -352,7 +372,25 @@ class _Arguments:
     def _item(
         self, name: str, text: str, i: int, spec: Spec, active: bool
     ) -> tuple[Value, Structure | Leaf, list[Expr], list[str]]:
-        return self.build(f"{name}_{i}", f"{text}[{i}]", spec, active, False)
+        parameter = text.partition("[")[0]
+        if parameter not in self.parts:
+            return self.build(f"{name}_{i}", f"{text}[{i}]", spec, active, False)
+        prefix = name
+        while self.lowerer.clashes(prefix):
+            prefix += "_"
+        own, place = f"{prefix}_{i}", f"{text}[{i}]"
+        if isinstance(spec, TupleSpec):
+            return self.build(own, place, spec, active, False)
+        self.unpacking.append(f"{own} = {place}")
+        if place in self.program.shapes:
+            self.program.shapes[own] = self.program.shapes[place]
+        self.lowerer.taken.add(own)
+        self.program.active |= {own}
+        value, structure, atoms, labels = self.build(own, own, spec, active, False)
+        self.parts[parameter].append(Input(own, structure, tuple(atoms), tuple(labels)))
+        if isinstance(value, Dynamic):
+            self.taken_out[own] = value
+        return value, structure, atoms, labels
 
 
 def _load(text: str, kind: ScalarType) -> Expr:

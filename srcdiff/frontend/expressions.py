@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import enum
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import libcst as cst
@@ -254,8 +255,11 @@ class Expressions(Comparisons):
         if isinstance(left, Sequence_) and isinstance(right, Sequence_) and op == "+" and left.is_list == right.is_list:
             return Sequence_(left.items + right.items, left.is_list)
         if isinstance(left, Sequence_) and isinstance(right, Scalar) and op == "*" and isinstance(right.constant, int):
-            return Sequence_(left.items * right.constant, left.is_list)
+            items = [item if isinstance(item, Scalar) else self.pin(item) for item in left.items]
+            return Sequence_(items * right.constant, left.is_list)  # the same items, several times
         if isinstance(left, _ARRAYS) or isinstance(right, _ARRAYS):
+            if all(_of_truth(v) for v in (left, right)):
+                op = {"+": "|", "*": "&"}.get(op, op)  # as NumPy has it for arrays of truth values
             return self.elementwise(lambda a, b: self.scalar_binary(op, a, b, node), (left, right), node)
         if isinstance(left, Scalar) and isinstance(right, Scalar):
             return self.scalar_binary(op, left, right, node)
@@ -320,7 +324,17 @@ class Expressions(Comparisons):
             return left
         if first.known is not None:
             return self.evaluate(node.right)
-        second = self.truth_of(self._in_branch(node.right), node.right)
+        entry = copy_environment(self.environment)
+        with self.nested() as block:
+            second = self.truth(node.right)
+        if block:
+            decided = Scalar(Const(op == "or", str(op == "or")))
+            computed: tuple[Value, Path] = second, Path(block, None, self.environment)
+            skipped: tuple[Value, Path] = decided, Path([], None, entry)
+            arms = (computed, skipped) if op == "and" else (skipped, computed)
+            held = self._met(first.expr, *arms, base="holds", node=node)
+            assert isinstance(held, Scalar)
+            return held
         if second.known is not None and bool(second.known) is (op == "and"):
             return first
         operands: list[Expr] = []
@@ -351,12 +365,12 @@ class Expressions(Comparisons):
         """A conditional expression; an `if` statement where an arm takes statements or calls helpers."""
         entry, relied = copy_environment(self.environment), set(self.relied)
         with self.nested() as first:
-            a = body()
+            a = self._settled(body())
         path_a = Path(first, None, self.environment)
         self.environment = entry
         relied, self.relied = self.relied, relied
         with self.nested() as second:
-            b = orelse()
+            b = self._settled(orelse())
         self.relied |= relied
         path_b = Path(second, None, self.environment)
         plain = not first and not second and not _calls_helper(a) and not _calls_helper(b)
@@ -367,7 +381,26 @@ class Expressions(Comparisons):
             if isinstance(a, Array) and isinstance(b, Array) and a.shape == b.shape:
                 items = [Select(test, x, y) if x is not y else x for x, y in zip(a.items, b.items)]
                 return self.array(items, a.shape)
-        name = self.fresh("choice")
+        return self._met(test, (a, path_a), (b, path_b), base="choice", node=node)
+
+    def _settled(self, value: Value) -> Value:
+        """What an arm gives, with its arrays of run-time lengths in variables."""
+        if isinstance(value, (Dynamic, Lazy)):
+            return self.own_array("chosen", value)
+        if isinstance(value, Sequence_) and value.prefix is None:
+            value.items[:] = [self._settled(item) for item in value.items]
+        return value
+
+    def _met(
+        self, test: Expr, first: tuple[Value, Path], second: tuple[Value, Path], *, base: str, node: cst.CSTNode
+    ) -> Value:
+        """An `if` statement that gives one of two values."""
+        (a, path_a), (b, path_b) = first, second
+        if isinstance(a, Dynamic) and isinstance(b, Array):
+            b = self._spilled_at(path_b, b, node)
+        elif isinstance(b, Dynamic) and isinstance(a, Array):
+            a = self._spilled_at(path_a, a, node)
+        name = self.fresh(base)
         path_a.environment[name], path_b.environment[name] = a, b
         before = dict(path_a.environment)
         self.environment = adopt(self.join([path_a, path_b]), before)
@@ -379,8 +412,18 @@ class Expressions(Comparisons):
                 "the two arms of the conditional have different types",
                 "Give both one type and one shape.",
             )
-        self.emit(If(test, tuple(first), tuple(second)))
+        self.emit(If(test, tuple(path_a.block), tuple(path_b.block)))
         return result
+
+    def _spilled_at(self, path: Path, value: Array, node: cst.CSTNode) -> Value:
+        """An array of known shape beside one of run-time lengths."""
+        saved, self.block = self.block, path.block
+        array = self.spill(value, node)
+        self.block = saved
+        return array
+
+    def spill(self, value: Value, node: cst.CSTNode) -> Dynamic | Lazy:
+        raise NotImplementedError
 
     def _eval_NamedExpr(self, node: cst.NamedExpr) -> Value:
         assert isinstance(node.target, cst.Name)
@@ -438,18 +481,41 @@ class Expressions(Comparisons):
             "Write a list, [...], or pass it to sum, min, max, any, all, tuple or list.",
         )
 
-    def _comprehension(self, element: cst.BaseExpression, clause: cst.CompFor) -> list[Value]:
+    def _comprehension(
+        self, element: cst.BaseExpression, clause: cst.CompFor, iterable: Value | None = None
+    ) -> list[Value]:
+        """The items, one evaluation of the element each; `iterable` is given where it was evaluated before."""
         if clause.asynchronous is not None:
             self.fail(clause, UnsupportedSyntax, "an asynchronous comprehension", "Use a plain one.")
-        results: list[Value] = []
-        items = self.iterate(clause.iter)
+        items = self.iterate(clause.iter) if iterable is None else self.items_of(iterable, clause.iter)
+        with self.scoped(clause) as bind:
+            return list(self._each(element, clause, items, bind))
+
+    @contextmanager
+    def scoped(self, clause: cst.CompFor) -> Iterator[Callable[[Value], None]]:
+        """The names of a clause of a comprehension, which end with it; gives what binds them to an item."""
         names = _target_names(clause.target)
         saved = {name: self.environment.get(name) for name in names}
         scope: Environment = {}
-        self.scopes.append(scope)
-        for item in items:
-            self.bind_pattern(clause.target, item, quiet=True)
+
+        def bind(item: Value) -> None:
+            self.bind_pattern(clause.target, item, quiet=True, scoped=True)
             scope.update({name: self.environment[name] for name in names if name in self.environment})
+
+        self.scopes.append(scope)
+        yield bind
+        self.scopes.pop()
+        for name, value in saved.items():
+            if value is None:
+                self.environment.pop(name, None)
+            else:
+                self.environment[name] = value
+
+    def _each(
+        self, element: cst.BaseExpression, clause: cst.CompFor, items: list[Value], bind: Callable[[Value], None]
+    ) -> Iterator[Value]:
+        for item in items:
+            bind(item)
             keep: bool | None = True
             for condition in clause.ifs:
                 keep = keep and self.truth(condition.test).known
@@ -462,18 +528,11 @@ class Expressions(Comparisons):
                     )
             if keep:
                 if clause.inner_for_in is not None:
-                    results.extend(self._comprehension(element, clause.inner_for_in))
+                    yield from self._comprehension(element, clause.inner_for_in)
                 else:
-                    results.append(self.evaluate(element))
-        self.scopes.pop()
-        for name, value in saved.items():
-            if value is None:
-                self.environment.pop(name, None)
-            else:
-                self.environment[name] = value
-        return results
+                    yield self.evaluate(element)
 
-    def bind_pattern(self, target: cst.BaseExpression, value: Value, quiet: bool = False) -> None:
+    def bind_pattern(self, target: cst.BaseExpression, value: Value, quiet: bool = False, scoped: bool = False) -> None:
         raise NotImplementedError
 
     # -- iteration --------------------------------------------------------------------------------------------------
@@ -558,6 +617,11 @@ def _fold(op: str, a: int, b: int) -> int | None:
         return None
     result = a**b if op == "**" else _INTEGER[op](a, b) if op in _INTEGER else None
     return result if result is not None and -(2**63) <= result < 2**63 else None
+
+
+def _of_truth(value: Value) -> bool:
+    """Whether this is an array of truth values: NumPy's operators give truth values for these."""
+    return isinstance(value, _ARRAYS) and value.dtype.kind == "bool"
 
 
 def _calls_helper(value: Value) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,7 +11,7 @@ import libcst as cst
 
 from ..errors import SrcdiffError, UnsupportedType
 from ..ir.expr import Const, Expr, Var, is_atom
-from ..ir.statements import Assign, Break, CallHelper, Continue, Origin, Rebind, Statement, View
+from ..ir.statements import Allocate, Assign, Break, CallHelper, Continue, Origin, Rebind, Statement, View
 from ..ir.types import ArrayType, ScalarType
 from .merge import Merge, Path, count_writes, flow_back
 from .program import Program, Signal
@@ -127,10 +127,14 @@ class Flow:
 
     def assigning(self, statement: Statement) -> None:
         """Called for each statement that is added."""
-        if isinstance(statement, (Assign, CallHelper)):
+        if isinstance(statement, (Assign, CallHelper, Rebind)):
             changed = self.relied.intersection(t.name for t in statement.targets)
-            if changed:
-                raise Restart(self, changed)
+        elif isinstance(statement, Allocate):
+            changed = self.relied.intersection((statement.target.name,))
+        else:
+            return
+        if changed:
+            raise Restart(self, changed)
 
     def fresh(self, base: str) -> str:
         """A name that nothing else has."""
@@ -281,9 +285,10 @@ class Flow:
             return True
         return is_atom(e) and not e.args
 
-    def free_prefix(self, name: str) -> str:
+    def free_prefix(self, name: str, environments: Iterable[Environment] = ()) -> str:
         """The prefix `name` for the scalars of an array or tuple, unless another live one has it."""
-        used = {prefix for other, value in self.environment.items() if other != name for prefix in _prefixes(value)}
+        others = [v for e in (self.environment, *environments) for other, v in e.items() if other != name]
+        used = {prefix for value in others for prefix in _prefixes(value)}
         prefix = name
         while prefix in used or self.clashes(prefix):
             prefix += "_"
@@ -385,6 +390,8 @@ class Flow:
         targets: list[Var] = []
         values: list[Expr] = []
         for name, value in list(self.environment.items()):
+            if f"/{name}" in names:
+                value = self.environment[name] = self._parted(name, value)
             if f"~{name}" in names:
                 value = self.environment[name] = self._separate(name, value)
             if f"!{name}" in names:
@@ -408,6 +415,18 @@ class Flow:
         if isinstance(value, Sequence_):
             value.items[:] = [self._separate(f"{name}_{i}", item) for i, item in enumerate(value.items)]
         return value
+
+    def _parted(self, name: str, value: Value) -> Value:
+        """A tuple that is the same as another at first: its items get names of their own."""
+        if isinstance(value, Dynamic):
+            return self.own_array(name, value)
+        if isinstance(value, Scalar):
+            return self.pin(value, name)
+        if not isinstance(value, Sequence_) or value.is_list:
+            return value
+        prefix = self.free_prefix(name)
+        items = [self._parted(cell_name(prefix, i), item) for i, item in enumerate(value.items)]
+        return Sequence_(items, record=value.record, prefix=prefix)
 
     def _canonical(self, name: str, value: Value, targets: list[Var], values: list[Expr]) -> Value:
         if isinstance(value, Dynamic):
@@ -441,9 +460,15 @@ class Flow:
             return value
         if isinstance(value, Sequence_):
             for i, part in enumerate(value.items):
-                own = cell_name(value.prefix or name, i) if isinstance(part, Dynamic) else f"{name}_{i}"
-                value.items[i] = self._canonical(own, part, targets, values)
+                value.items[i] = self._canonical(cell_name(value.prefix or name, i), part, targets, values)
         return value
+
+    def rebind(self, path: Path, rebinds: list[tuple[Var, View]]) -> None:
+        """Give arrays other names at the end of a path, all at once."""
+        if rebinds:
+            statement = Rebind(tuple(t for t, _ in rebinds), tuple(v for _, v in rebinds))
+            self.assigning(statement)
+            path.insert(statement)
 
     def leave(self, paths: list[Path], statement: Break | Continue) -> None:
         """`break` or `continue`: remember the environment that it carries away."""
@@ -458,6 +483,7 @@ def _real_moves(targets: list[Var], values: list[Expr]) -> list[tuple[Var, Expr]
 
 
 def _prefixes(value: Value) -> Iterator[str]:
+    """The prefixes of an array or tuple, and of the variables that its items are."""
     if isinstance(value, Array) and value.cells.prefix:
         yield value.cells.prefix
     elif isinstance(value, Sequence_):
@@ -465,3 +491,7 @@ def _prefixes(value: Value) -> Iterator[str]:
             yield value.prefix
         for item in value.items:
             yield from _prefixes(item)
+            held = item.name if isinstance(item, Dynamic) else getattr(getattr(item, "expr", None), "name", "")
+            prefix, _, number = held.rpartition("_")
+            if number.isdigit():
+                yield prefix

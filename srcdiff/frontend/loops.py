@@ -15,7 +15,19 @@ from .assignments import Assignments
 from .bindings import bindings, names_in
 from .flow import Loop, NeedsKnown
 from .merge import Path
-from .values import Array, Dynamic, Lazy, Range, Scalar, Stream, Value, cells_of, copy_environment
+from .values import (
+    Array,
+    Dynamic,
+    Lazy,
+    Range,
+    Scalar,
+    Sequence_,
+    Stream,
+    Value,
+    cells_of,
+    copy_environment,
+    sequences_of,
+)
 
 LONGEST_UNROLLED = 64
 """Iterations that are unrolled rather than keeping an array of known shape as an array."""
@@ -247,10 +259,12 @@ class Loops(Assignments):
         outer = Loop([], [], one_trip=True)
         self.loops.append(outer)
         iterated = self._iterated(node.iter)
+        lists = self._lists_of(node.iter)
         with self.nested() as block:
             outer.block = block
             for position, item in enumerate(items):
                 self._refuse_changed(iterated, position, node.iter)
+                self._refuse_changed_list(lists, position, node.iter)
                 self.origin = None
                 self.program.statement = node.iter
                 self.bind_pattern(node.target, item, quiet=True)
@@ -262,6 +276,8 @@ class Loops(Assignments):
                     outer.skipped, self.reachable = False, True
                 if not self.reachable or outer.left:
                     break
+            if self.reachable and not outer.left:
+                self._refuse_changed_list(lists, len(items), node.iter)
             self.reachable = self.reachable or outer.left
             # Other loops than this one are left by the `break` of an `else` clause.
             self.loops.pop()
@@ -294,6 +310,33 @@ class Loops(Assignments):
                     UnsupportedSyntax,
                     "the loop changes elements of the array that it still has to go through",
                     "Go through a copy, or use indices: for i in range(len(w)).",
+                )
+
+    def _lists_of(self, node: cst.BaseExpression) -> dict[int, list[Value]]:
+        """The lists that a loop goes through, with their items before it."""
+        if isinstance(node, cst.Call):
+            if self.source.code(node.func) not in ("enumerate", "zip", "reversed"):
+                return {}
+            return {uid: items for a in node.args for uid, items in self._lists_of(a.value).items()}
+        root = node.value if isinstance(node, cst.Subscript) else node
+        held = self.environment.get(root.value) if isinstance(root, cst.Name) else None
+        value = self.evaluate(node) if isinstance(held, Sequence_) else None
+        return {value.uid: list(value.items)} if isinstance(value, Sequence_) and value.is_list else {}
+
+    def _refuse_changed_list(self, lists: dict[int, list[Value]], position: int, node: cst.CSTNode) -> None:
+        forwards = "reversed" not in self.source.code(node)
+        for sequence in [s for value in self.environment.values() for s in sequences_of(value)]:
+            before = lists.get(sequence.uid)
+            if before is None:
+                continue
+            start = position if forwards or position == len(before) else 0
+            kept = len(sequence.items) == len(before)
+            if not kept or not all(map(_is_same, sequence.items[start:], before[start:])):
+                self.fail(
+                    node,
+                    UnsupportedSyntax,
+                    "the loop changes the list that it still has to go through",
+                    "Go through a copy, list(...), or use indices: for i in range(len(w)).",
                 )
 
     def _iteration(self, body: cst.BaseSuite, outer: Loop) -> None:
@@ -338,3 +381,12 @@ class Loops(Assignments):
 
 def comments_of(lines: Sequence[cst.EmptyLine]) -> tuple[str, ...]:
     return tuple(line.comment.value for line in lines if line.comment is not None)
+
+
+def _is_same(a: Value, b: Value) -> bool:
+    """Whether an item of a list is still the one that it was."""
+    if isinstance(a, Array) and isinstance(b, Array):
+        return a.cells.uid == b.cells.uid and a.slots == b.slots
+    if isinstance(a, Sequence_) and isinstance(b, Sequence_):
+        return a.uid == b.uid
+    return a is b or a == b

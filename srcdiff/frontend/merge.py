@@ -7,10 +7,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..ir.expr import Expr, Var
-from ..ir.statements import Assign, Rebind, Statement, View
+from ..ir.statements import Assign, Statement, View
 from ..ir.types import ArrayType, ScalarType, join
 from .extents import Extent
-from .values import Array, Cells, Dynamic, Environment, Poison, Scalar, Sequence_, Value, cell_name, cells_of, defined
+from .values import (
+    Array,
+    Cells,
+    Dynamic,
+    Environment,
+    Poison,
+    Scalar,
+    Sequence_,
+    Value,
+    cell_name,
+    cells_of,
+    defined,
+    sequences_of,
+)
 
 if TYPE_CHECKING:
     from .flow import Flow
@@ -59,6 +72,8 @@ class Merge:
         self.rebinds: list[list[tuple[Var, View]]] = [[] for _ in paths]
         self.cells: dict[tuple[int, ...], Cells] = {}
         self.merged: list[tuple[Cells, list[Cells]]] = []
+        self.sequences: dict[tuple[int, ...], Sequence_] = {}
+        self.unsure = _parting([_lists(path.environment) for path in paths])
 
     def value(self, name: str, values: list[Value]) -> Value:
         first = values[0]
@@ -75,13 +90,7 @@ class Merge:
         if all(isinstance(v, Sequence_) for v in values):
             tuples = [v for v in values if isinstance(v, Sequence_)]
             if len({(len(t.items), t.is_list) for t in tuples}) == 1:
-                prefix = self.flow.free_prefix(name)
-                columns = zip(*(t.items for t in tuples))
-                items = [self.value(cell_name(prefix, i), list(column)) for i, column in enumerate(columns)]
-                joined = Sequence_(items, tuples[0].is_list, tuples[0].record, prefix=prefix)
-                if len({t.uid for t in tuples}) == 1:
-                    joined.uid = tuples[0].uid
-                return joined
+                return self.sequence(name, tuples)
         if all(v is first or v == first for v in values):
             return first
         if any(isinstance(v, Dynamic) for v in values):
@@ -90,6 +99,22 @@ class Merge:
             f"{name} has different types or shapes on the paths that lead here",
             f"Give {name} one type on every path.",
         )
+
+    def sequence(self, name: str, tuples: list[Sequence_]) -> Sequence_:
+        """Two names for one list on every path are two names for one list afterwards."""
+        key = tuple(t.uid for t in tuples)
+        if key not in self.sequences:
+            prefix = self.flow.free_prefix(name, [path.environment for path in self.paths])
+            columns = zip(*(t.items for t in tuples))
+            items = [self.value(cell_name(prefix, i), list(column)) for i, column in enumerate(columns)]
+            joined = Sequence_(items, tuples[0].is_list, tuples[0].record, prefix=prefix)
+            joined.frozen = next((t.frozen for t in tuples if t.frozen), None)
+            if joined.is_list and any(t.uid in self.unsure for t in tuples):
+                joined.frozen = joined.frozen or f"the list {name} may be another one, too"
+            if len(set(key)) == 1:
+                joined.uid = key[0]
+            self.sequences[key] = joined
+        return self.sequences[key]
 
     def scalar(self, name: str, values: list[Scalar]) -> Value:
         known = values[0].known if all(v.known == values[0].known for v in values) else None
@@ -151,7 +176,7 @@ class Merge:
             reason = f"{name} may or may not share memory with another array here"
             for a in arrays:
                 a.cells.frozen = reason
-        prefix = self.flow.free_prefix(name)
+        prefix = self.flow.free_prefix(name, [path.environment for path in self.paths])
         dtype: ScalarType | None = first.dtype
         for a in arrays[1:]:
             dtype = dtype and join(dtype, a.dtype)
@@ -166,8 +191,7 @@ class Merge:
 
     def finish(self) -> None:
         for path, rebinds in zip(self.paths, self.rebinds):
-            if rebinds:
-                path.insert(Rebind(tuple(t for t, _ in rebinds), tuple(v for _, v in rebinds)))
+            self.flow.rebind(path, rebinds)
         for path, moves in zip(self.paths, self.moves):
             if moves:
                 move = Assign(tuple(t for t, _ in moves), tuple(v for _, v in moves))
@@ -181,7 +205,7 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
     """Make the end of a loop's body agree with its head, or say what the head must give up.
 
     `changes` collects names and arrays (`@uid`) that need variables of their own, `!name` for names that cannot be
-    read at the head, `~name` for arrays that may share memory there.
+    read at the head, `~name` for arrays that may share memory there, `/name` for a tuple that two names share there.
     """
     targets: list[Var] = []
     values: list[Expr] = []
@@ -244,10 +268,9 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
             kind = ArrayType(before.dtype, len(before.shape))
             rebinds.append((Var(before.name, kind), View(Var(after.name, kind))))  # type: ignore[arg-type]
 
-    def shared_by_two(sequence: Sequence_, root: str) -> bool:
-        """Whether two names mean one tuple or list at the head: they may part in the loop."""
-        others = [v for n, v in head.items() if n != root and isinstance(v, Sequence_)]
-        return any(v.uid == sequence.uid for v in others)
+    def shared_by_two(sequence: Sequence_, environment: Environment) -> bool:
+        """Whether a tuple or list has two places."""
+        return sum(other.uid == sequence.uid for value in environment.values() for other in sequences_of(value)) > 1
 
     def compare(name: str, root: str, before: Value, after: Value) -> None:
         if isinstance(before, Scalar) and isinstance(after, Scalar):
@@ -259,7 +282,10 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
         elif isinstance(before, Array) and isinstance(after, Array) and before.shape == after.shape:
             array(root, before, after)
         elif isinstance(before, Sequence_) and isinstance(after, Sequence_) and len(before.items) == len(after.items):
-            if before.uid != after.uid and shared_by_two(before, root):
+            if before.uid != after.uid and shared_by_two(before, head):
+                changes.add(f"!{root}" if before.is_list else f"/{root}")
+                return
+            if before.uid != after.uid and before.is_list and shared_by_two(after, path.environment):
                 changes.add(f"!{root}")
                 return
             for i, (old, new) in enumerate(zip(before.items, after.items)):
@@ -277,8 +303,28 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
         move = Assign(tuple(targets), tuple(values))
         flow.assigning(move)
         path.insert(move)
-    if rebinds:
-        path.insert(Rebind(tuple(t for t, _ in rebinds), tuple(v for _, v in rebinds)))
+    flow.rebind(path, rebinds)
+
+
+def _lists(environment: Environment) -> dict[tuple[str, int], int]:
+    """The lists at the places of an environment: which one is where."""
+    return {
+        (name, n): sequence.uid
+        for name, value in environment.items()
+        for n, sequence in enumerate(sequences_of(value))
+        if sequence.is_list
+    }
+
+
+def _parting(paths: list[dict[tuple[str, int], int]]) -> set[int]:
+    """Lists that are at two places on one path, and on another at one of them only."""
+    found: set[int] = set()
+    keys = {place: [path[place] for path in paths] for place in paths[0] if all(place in path for path in paths)}
+    for a in keys.values():
+        for b in keys.values():
+            if a != b:
+                found.update(x for x, y in zip(a, b) if x == y)
+    return found
 
 
 def _is_open(extent: Extent) -> bool:

@@ -40,6 +40,7 @@ __all__ = [
     "copy_environment",
     "defined",
     "is_undefined",
+    "sequences_of",
 ]
 
 _ids = itertools.count()
@@ -311,7 +312,7 @@ def adopt(environment: Environment, before: Environment) -> Environment:
             items = [settle(item) for item in value.items]
             target = lists.get(value.uid, value)
             target.items[:] = items
-            target.prefix = value.prefix
+            target.prefix, target.frozen = value.prefix, value.frozen
             return target
         return value
 
@@ -331,6 +332,14 @@ def cells_of(value: Value) -> Iterator[Cells]:
     elif isinstance(value, Sequence_):
         for item in value.items:
             yield from cells_of(item)
+
+
+def sequences_of(value: Value | None) -> Iterator[Sequence_]:
+    """A tuple or list and those in it."""
+    if isinstance(value, Sequence_):
+        yield value
+        for item in value.items:
+            yield from sequences_of(item)
 
 
 def is_undefined(e: Expr) -> bool:

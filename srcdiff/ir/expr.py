@@ -203,6 +203,8 @@ class Op(Expr):
 
 def operator_type(op: str, args: tuple[Expr, ...]) -> ScalarType:
     """The type of an operator's result, as Numba infers it."""
+    if op in ("&", "|", "^") and all(a.type == BOOL for a in args):
+        return BOOL
     result = promote(*(a.type for a in args))
     if op == "/" and result.kind == "int":
         return FLOAT64

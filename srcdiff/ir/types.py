@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "ScalarType",
     "TupleType",
     "Type",
+    "common",
     "join",
     "promote",
 ]
@@ -120,6 +122,15 @@ def promote(*types: ScalarType) -> ScalarType:
         return ScalarType(kind, 64)
     bits = max((t.bits for t in strong), default=0)
     return ScalarType(kind, bits)
+
+
+def common(types: Sequence[ScalarType]) -> ScalarType:
+    """The dtype of an array that holds values of these types: truth values stay truth values.
+
+    >>> str(common([BOOL, BOOL])), str(common([BOOL, FLOAT64]))
+    ('bool', 'float64')
+    """
+    return types[0] if all(t == types[0] for t in types) else promote(*types)
 
 
 def join(a: ScalarType, b: ScalarType) -> ScalarType | None:

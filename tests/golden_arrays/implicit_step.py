@@ -67,9 +67,9 @@ def implicit_step_tangents(u, u_dot, A, dt, dt_dot):
     """Values of implicit_step and their tangents in 32 directions."""
     n = len(u)  # L121
     if n != A.shape[0]:
-        raise ValueError("arrays of different lengths meet (line 122)")
+        raise ValueError("arrays of different lengths meet (line 122); write x[:1] to repeat one element")
     if n != A.shape[1]:
-        raise ValueError("arrays of different lengths meet (line 122)")
+        raise ValueError("arrays of different lengths meet (line 122); write x[:1] to repeat one element")
     # L122: M = np.eye(n) - dt * A
     M = np.empty((n, n))
     M_dot = np.empty((n, n, 32))

@@ -50,7 +50,7 @@ def layers_tangents(x, x_dot, W1, b1, W2, b2):
     product = W1 @ x
     product_dot = matmul_21_tangent(W1, x, None, np.ascontiguousarray(x_dot), product)
     if W1.shape[0] != len(b1):
-        raise ValueError("arrays of different lengths meet (line 116)")
+        raise ValueError("arrays of different lengths meet (line 116); write x[:1] to repeat one element")
     hidden = np.empty(W1.shape[0])
     hidden_dot = np.empty((W1.shape[0], 32))
     for i in range(W1.shape[0]):
@@ -64,7 +64,7 @@ def layers_tangents(x, x_dot, W1, b1, W2, b2):
     product_2 = W2 @ hidden
     product_2_dot = matmul_21_tangent(W2, hidden, None, hidden_dot, product_2)
     if W2.shape[0] != len(b2):
-        raise ValueError("arrays of different lengths meet (line 117)")
+        raise ValueError("arrays of different lengths meet (line 117); write x[:1] to repeat one element")
     result = np.empty(W2.shape[0])
     result_dot = np.empty((W2.shape[0], 32))
     for i in range(W2.shape[0]):

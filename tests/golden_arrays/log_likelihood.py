@@ -78,7 +78,7 @@ def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot):
     __dot = np.zeros(32)
     logdet_dot = np.zeros(32)
     if len(x) != len(mean):
-        raise ValueError("arrays of different lengths meet (line 154)")
+        raise ValueError("arrays of different lengths meet (line 154); write x[:1] to repeat one element")
     # L154: d = x - mean
     d = np.empty(len(x))
     d_dot = np.empty((len(x), 32))

@@ -18,7 +18,7 @@ def pendulums_tangents(y, y_dot, k):
     pull = np.zeros(n)  # L80
     pull_dot = np.zeros((n, 32))
     if max(n - 1, 0) != max(len(angle) - 1, 0):
-        raise ValueError("arrays of different lengths meet (line 81)")
+        raise ValueError("arrays of different lengths meet (line 81); write x[:1] to repeat one element")
     for i in range(n - 1):  # L81: pull[1:] += k * (angle[:-1] - angle[1:])
         pull[i + 1] += k * (angle[i] - angle[i + 1])
         for k_2 in range(32):
@@ -28,13 +28,13 @@ def pendulums_tangents(y, y_dot, k):
                 - k * angle_dot[i + 1, k_2]
             )
     if max(n - 1, 0) != max(len(angle) - 1, 0):
-        raise ValueError("arrays of different lengths meet (line 82)")
+        raise ValueError("arrays of different lengths meet (line 82); write x[:1] to repeat one element")
     for i in range(n - 1):  # L82: pull[:-1] += k * (angle[1:] - angle[:-1])
         pull[i] += k * (angle[i + 1] - angle[i])
         for k_2 in range(32):
             pull_dot[i, k_2] = pull_dot[i, k_2] + k * angle_dot[i + 1, k_2] - k * angle_dot[i, k_2]
     if n != len(angle):
-        raise ValueError("arrays of different lengths meet (line 83)")
+        raise ValueError("arrays of different lengths meet (line 83); write x[:1] to repeat one element")
     # L83: return np.concatenate((speed, pull - np.sin(angle)))
     factor = np.empty(len(angle))
     factor_dot = np.empty((len(angle), 32))

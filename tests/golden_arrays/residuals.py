@@ -22,7 +22,7 @@ def residuals_tangents(p, p_dot, x, y):
         a_dot[k] = a_dot_new
         b_dot[k] = b_dot_new
     if len(x) != len(y):
-        raise ValueError("arrays of different lengths meet (line 112)")
+        raise ValueError("arrays of different lengths meet (line 112); write x[:1] to repeat one element")
     # L112: return a * np.exp(-b * x) - y
     result = np.empty(len(x))
     result_dot = np.empty((len(x), 2))

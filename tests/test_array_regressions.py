@@ -1,0 +1,262 @@
+"""What random array programs found, reduced: each gave a wrong number, failed or was refused once."""
+
+import dual
+import numpy as np
+import pytest
+from random_programs import run_emitted
+
+import srcdiff
+from srcdiff.errors import UnsupportedSyntax, UnsupportedType
+
+Y = np.array([0.3, -0.8, 0.5])
+Z = np.array([1.1, 0.4, -0.7])
+A = np.arange(9.0).reshape(3, 3) / 7 - 0.3
+
+
+def arrays_of_a_comprehension(y, z):
+    w = [x for x in (y, y[::-1], z)]  # noqa: C416
+    return w[0] * w[1] + w[2]
+
+
+def a_comprehension_whose_variable_has_a_namesake(y, z):
+    x = y * 2.0
+    w = [x * 1.5 for x in (y, z)]
+    return w[0] * w[1] + x
+
+
+def pairs_of_a_comprehension(y, z):
+    w = [(x, x[1:]) for x in (y[1:], z[:-1])]
+    return w[0][0] * w[1][0], w[0][1] * w[1][1]
+
+
+def a_tuple_made_of_another_that_a_loop_changes(y):
+    t = (y * 1.0,)
+    u = (t[0],)
+    for _ in range(2):
+        t = (t[0] * 2.0,)
+    return u[0] * t[0]
+
+
+def a_loop_through_an_item_of_a_tuple_that_changes(y):
+    t = (y * 1.0, y * 3.0)
+    s = 0.0
+    for v in t[0]:
+        t = (t[0] * 2.0, t[1])
+        s += v * v
+    return s * t[0]
+
+
+def a_tuple_turned_on_one_path(y, c):
+    t = (y * 1.0, y * 3.0)
+    u = (t[1], t[0])
+    if c > 0.5:
+        t = (t[1] * 2.0, t[0])
+    else:
+        t = (t[1], t[0])
+    return t[0] * t[1] + u[0] * u[1] * u[1]
+
+
+def a_turned_tuple_that_a_loop_carries(y, z, n):
+    t = (y * 1.0, z * 1.0)
+    t = (t[1], t[0])
+    for _ in range(n):
+        t = (t[1] + y, t[1])
+    t[1][0] = 0.5
+    return t[0] * t[1]
+
+
+def two_names_of_a_list_after_a_branch(y, z, c):
+    first = [y * 1.0, z * 1.0]
+    second = first
+    if c > 0.5:
+        first[0] = y * 2.0
+    first[1] = z * 3.0
+    return second[1] + second[0]
+
+
+def two_names_of_a_list_of_numbers_after_a_branch(y, c):
+    first = [1.0, c]
+    second = first
+    if c > 0.5:
+        first[0] = c * c
+    first[1] = c**3
+    return second[1] * y + second[0]
+
+
+def two_names_of_a_list_that_a_loop_changes(y, c, n):
+    first = [1.0, c]
+    second = first
+    for _ in range(n):
+        first[0] = first[0] * c
+    first[1] = c**3
+    return second[1] * y + second[0]
+
+
+def a_pair_of_the_same_pair(y, z, c, n):
+    p = (y, z)
+    t = (p, p)
+    for _ in range(n):
+        t = (t[1], (t[0][0] * c, t[1][1]))
+    return t[0][0] * t[0][1] * t[1][0] * t[1][1]
+
+
+def a_tuple_that_is_another_on_either_path(y, z, c, n):
+    t = (y * 1.0, (z * 2.0, c), c * c)
+    u = t if c > 1.05 else t  # noqa: RUF034
+    for _ in range(n):
+        t = (t[1][0], (t[0], t[2] * 2.0), t[1][1])
+    return u[0] * t[0] * t[2] * u[1][0] * u[1][1] * u[2] * t[1][1]
+
+
+def two_tuples_that_change_places(y, z, c, n):
+    t = (z, y, z[0])
+    u = t
+    u = (u[1], u[0], u[2] * c)
+    for _ in range(n):
+        t, u = u, t
+    for _ in range(2):
+        u = t
+    return t[1] * u[2]
+
+
+def a_tuple_of_small_arrays_under_two_names(z, c, n):
+    t = (np.array([c, 2.0, 3.0]), z * 2.0)
+    u = t
+    for _ in range(n):
+        t = (t[0] * 2.0, t[0] * t[1])
+    return u[1] * t[0] * u[0] * t[1]
+
+
+def views_chosen_by_a_condition(y, z, c):
+    v = y[::-1] if c > 0.5 else z
+    w = y[1:] if c > 0.7 else z[:-1]
+    v[0] = c
+    w[1] = y[2]
+    return v * y, w * z[1:]
+
+
+def arrays_chosen_by_a_condition(y, z, c):
+    v = y * 2.0 if c > 0.5 else z
+    v[0] = c
+    w = np.zeros(3) if c > 0.7 else y
+    t = (y * z, c) if c > 0.7 else (z[:], c * c)
+    w[1] = c
+    return v * w + t[0] * t[1] * z
+
+
+def masks_of_masks(y, z, c):
+    m = (y > 0.0) & (y < 0.4)
+    y[m | ~(z > 0.0)] = c
+    z[~m ^ (z > 1.0)] *= 2.0
+    z[(y > 0.2) * (z > 0.1)] += c
+    k = np.concatenate((m, np.invert(m)))
+    return np.where(~m, y, z) * np.sum(m) + np.sum(k) + np.sum(z[np.bitwise_and(m, y < 1.0)])
+
+
+def rows_and_columns_under_masks(A, y, c):
+    A[y > 0.0] += y
+    A[:, y > 0.4] *= c
+    A[~(y > 0.0), 1] = c
+    chosen = A[y > 0.0]
+    chosen[0] = c
+    return A[0] * chosen[1] + A[1:, y > 0.0].sum()
+
+
+def lists_of_one_item_repeated(y, c):
+    a, b, d = (y * c,) * 2, [np.zeros(3)] * 2, [[c, c * c]] * 2
+    a[0][0] = c
+    b[0][1] = c * c
+    d[0][0] = y[0]
+    return a[1] * b[1] * d[1][0] + a[0]
+
+
+def reductions_that_may_be_skipped(y, z, n):
+    k = 0
+    while k < n and np.max(np.abs(y)) > 0.1 and not (k == 2 and y.sum() > 3.0):
+        y = y * 0.5
+        k += 1
+    if k > 5 or 1.0 < np.sum(z) < 2.0 or np.min(z) > 0.0:
+        y = y * 3.0
+    return y * z * k
+
+
+RIGHT = [
+    arrays_of_a_comprehension,
+    a_comprehension_whose_variable_has_a_namesake,
+    pairs_of_a_comprehension,
+    a_tuple_made_of_another_that_a_loop_changes,
+    a_loop_through_an_item_of_a_tuple_that_changes,
+    a_tuple_turned_on_one_path,
+    a_turned_tuple_that_a_loop_carries,
+    two_names_of_a_list_after_a_branch,
+    two_names_of_a_list_of_numbers_after_a_branch,
+    two_names_of_a_list_that_a_loop_changes,
+    a_pair_of_the_same_pair,
+    a_tuple_that_is_another_on_either_path,
+    two_tuples_that_change_places,
+    a_tuple_of_small_arrays_under_two_names,
+    views_chosen_by_a_condition,
+    arrays_chosen_by_a_condition,
+    masks_of_masks,
+    lists_of_one_item_repeated,
+    rows_and_columns_under_masks,
+    reductions_that_may_be_skipped,
+]
+
+
+@pytest.mark.parametrize("function", RIGHT, ids=lambda f: f.__name__)
+def test_right(function):
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    args = tuple({"y": Y, "z": Z, "A": A, "c": 0.6, "n": 3}[name] for name in names)
+    wrt = tuple(name for name in names if name != "n")
+    wrt = wrt if len(wrt) > 1 else wrt[0]
+    expected = dual.value_and_jacobian(function, args, wrt)
+    assert dual.mismatch(run_emitted(function, args, wrt=wrt), expected, 1e-12) is None
+
+
+def a_list_that_its_loop_changes(y, z):
+    items = [y, z]
+    for item in items:
+        items[1] = item * items[1]
+    return items[0] * items[1]
+
+
+def a_list_that_its_loop_extends(y):
+    items = [y]
+    for item in items:
+        if len(items) < 4:
+            items.append(item * 2.0)
+    return items[0] * items[-1]
+
+
+def a_list_that_is_another_in_later_trips(y, z):
+    first, second = [y * 1.0], [z * 1.0]
+    for _ in range(2):
+        first[0] = first[0] * 2.0
+        second = first
+    first[0] = y * z
+    return second[0]
+
+
+def a_list_that_may_be_another(y, z, c):
+    first, second = [y * 1.0, z * 2.0], [z * 1.0, y * 2.0]
+    if c > 0.5:
+        second = first
+    first[1] = y * c
+    return second[0] * second[1]
+
+
+REFUSED = [
+    (a_list_that_its_loop_changes, UnsupportedSyntax, "changes the list"),
+    (a_list_that_its_loop_extends, UnsupportedSyntax, "changes the list"),
+    (a_list_that_is_another_in_later_trips, UnsupportedType, "from one iteration to the next"),
+    (a_list_that_may_be_another, UnsupportedType, "may be another one"),
+]
+
+
+@pytest.mark.parametrize(("function", "kind", "message"), REFUSED, ids=lambda v: getattr(v, "__name__", ""))
+def test_refused(function, kind, message):
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    types = {name: "float" if name == "c" else "float64[:]" for name in names}
+    with pytest.raises(kind, match=message):
+        srcdiff.emit(function, types=types)
