@@ -29,14 +29,16 @@ from ..ir.statements import (
     leaves,
 )
 from ..ir.types import FLOAT64, ScalarType, promote
-from ..optimize.dead import remove_dead
 from .helpers import HelperDerivatives
 from .pushforward import Pushforward
 
 __all__ = ["WIDTH", "Chunks", "HelperPushforward", "Slot", "promoted", "width_for"]
 
-WIDTH = 32
-"""Directions a chunk: four vectors of eight numbers; measured against 16 and 64 in benchmarks/README.md."""
+WIDTH = 64
+"""Directions a chunk at most: eight vectors of eight numbers; measured in benchmarks/README.md."""
+
+UNROLLED = 8
+"""Directions up to which loops over them have literal lengths: they are unrolled."""
 
 
 @dataclass(eq=False)
@@ -65,7 +67,7 @@ class HelperPushforward:
 class HelperPushforwards:
     """The pushforwards that one module needs, each made once."""
 
-    def __init__(self, program: Program, derivatives: HelperDerivatives, width: int | None):
+    def __init__(self, program: Program, derivatives: HelperDerivatives, width: int | str | None):
         self.program = program
         self.derivatives = derivatives
         self.width = width
@@ -99,11 +101,12 @@ class HelperPushforwards:
             kept = [t for t, kind in zip(tangents, kinds) if kind.kind == "array" or kind.is_differentiable]
             return [Return((*s.values, *kept))] if s.values else [Return(())]
 
+        width = lowering.fresh(self.width) if isinstance(self.width, str) else self.width
         pushforward = Pushforward(
-            function.body, self.width, dots, arrays, scalars, {}, lowering.fresh, finish, self.derivatives.get,
+            function.body, width, dots, arrays, scalars, {}, lowering.fresh, finish, self.derivatives.get,
             self.get, kinds=kinds,
         )  # fmt: skip
-        made.body = remove_dead(pushforward.run())
+        made.body = pushforward.run()
         made.branches = pushforward.branches
         return made
 
@@ -123,15 +126,14 @@ class Slot:
         return self.leaf is not None and None in self.leaf.shape
 
 
-def width_for(inputs: Sequence[Input], chunk: int | None) -> int:
-    """Directions a chunk: all of them where they are few and known, else `chunk` or the default."""
+def width_for(inputs: Sequence[Input], chunk: int | None) -> int | None:
+    """Directions a chunk: `chunk`, or all where they are few and known; None if the lengths of a call decide."""
     if chunk is not None:
         return chunk
-    counts = [None in leaf.shape for one in inputs for leaf in leaves(one.structure)]
-    if any(counts):
-        return WIDTH
+    if any(None in leaf.shape for one in inputs for leaf in leaves(one.structure)):
+        return None
     total = sum(len(one.atoms) for one in inputs)
-    return total if total <= 8 else min(-(-total // 8) * 8, 2 * WIDTH)
+    return total if total <= UNROLLED else min(-(-total // 8) * 8, WIDTH)
 
 
 class Chunks:
@@ -150,7 +152,13 @@ class Chunks:
         self.fresh = fresh
         self.own = own
         self.single = single
-        self.width = None if mode in ("jvp", "primal") else width_for(inputs, chunk)
+        self.in_rows = mode not in ("jvp", "primal")
+        self.chunk = width_for(inputs, chunk)
+        """Directions a chunk, None if the lengths of a call decide."""
+        self.width: int | str | None = None
+        if self.in_rows:
+            few = self.chunk is not None and self.chunk <= UNROLLED
+            self.width = self.chunk if few else fresh("directions")
         self.derivatives = HelperDerivatives(lowered.program)
         self.pushforwards = HelperPushforwards(lowered.program, self.derivatives, self.width)
         self.branches: dict[int, str] = {}
@@ -209,7 +217,7 @@ class Chunks:
     filled_dots: dict[str, str]
 
     def _place(self, one: Input, i: int) -> tuple[int, ...]:
-        if self.width is not None:
+        if self.in_rows:
             return (i,)
         atom = one.atoms[i]
         if isinstance(atom, Load):
@@ -266,7 +274,7 @@ class Chunks:
                 lines.append(Line(f"{slot.dot} = {slot.dot}.copy()"))
         for parameter, dot in [*self.zeroed, *((n, d) for n, d in self.filled_dots.items() if d)]:
             lines.append(Line(f"{dot} = np.zeros_like({parameter})"))
-        return name, [self.own["primals"], self.own["tangents"]], (*lines, *remove_dead(body)), ""
+        return name, [self.own["primals"], self.own["tangents"]], (*lines, *body), ""
 
     def distinct(self) -> list[str]:
         """Checks that an array which is written is no other argument, too: tangents could not tell them apart."""
@@ -290,7 +298,7 @@ class Chunks:
             return [Return((*s.values, *tangents), tail=None if s.values else "None", origin=None)]
 
         pushforward = self._pushforward(finish)
-        body = remove_dead(pushforward.run())
+        body = pushforward.run()
         self.branches = pushforward.branches
         inner = self.lowered.program.function_name(f"{base}_tangents")
         signature: list[str] = []
@@ -302,7 +310,8 @@ class Chunks:
         suffix = {"matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(self.mode, f"_{self.mode}")
         driver = _Driver(self, inner, signature, pushforward.dots)
         own = [self.own["out"]] if self.mode == "into" else []
-        doc = f"Values of {base} and their tangents in {self.width} directions."
+        many = "many" if isinstance(self.width, str) else self.width
+        doc = f"Values of {base} and their tangents in {many} direction{'s' * (many != 1)}."
         return [
             (inner, signature, body, doc),
             (base + suffix, [*own, *self.lowered.parameters], driver.body(), ""),
@@ -322,6 +331,8 @@ class _Driver:
         self.dots = dots
         fresh = chunks.fresh
         self.first, self.column, self.row = fresh("first"), fresh("column"), fresh("row")
+        self.width = str(chunks.chunk or chunks.width)
+        """How many directions a chunk has, as text."""
         self.whole = chunks.mode in ("matrix", "into")
         self.out = chunks.own.get("out") or (fresh("out") if self.whole else "")
         self.items = self._items()
@@ -357,7 +368,7 @@ class _Driver:
         return bounds
 
     def body(self) -> Block:
-        c, width = self.c, self.c.width
+        c = self.c
         lines: list[str] = []
         for name, shape in c.lowered.guards:
             if len(shape) == 1:
@@ -368,20 +379,25 @@ class _Driver:
             lines.append(f'    raise ValueError("{name} must have {words}")')
         lines += c.lowered.prelude
         lines += c.distinct()
+        total = self.starts[-1][1]
+        static = total.isdigit() and c.chunk is not None and int(total) <= c.chunk
+        columns = "" if static else c.fresh("columns")
+        if not static:
+            lines.append(f"{columns} = {total}")
+        if c.chunk is None:
+            passes = c.fresh("passes")
+            lines.append(f"{passes} = max(1, -(-{columns} // {WIDTH}))")
+            lines.append(f"{self.width} = 8 * max(1, -(-{columns} // (8 * {passes})))")
         for slot in c.slots:
             lines.append(f"{slot.dot} = np.zeros({self._seed_shape(slot)}{_kind(self._dtype(slot))})")
         for name, dot in c.zeroed:
-            lines.append(f"{dot} = np.zeros({name}.shape + ({width},))")
-        total = self.starts[-1][1]
-        static = total.isdigit() and int(total) <= (width or 0)
+            lines.append(f"{dot} = np.zeros({name}.shape + ({self.width},))")
         inside: list[str] = []
         self._pass(inside, static)
         if static:
             lines += inside
         else:
-            columns = c.fresh("columns")
-            lines.append(f"{columns} = {total}")
-            lines.append(f"for {self.first} in range(0, max({columns}, 1), {width}):")
+            lines.append(f"for {self.first} in range(0, max({columns}, 1), {self.width}):")
             lines += [f"    {line}" for line in inside]
         for name, (_, values, _) in zip(c.lowered.filled_arrays, self.items):
             lines.append(f"{name}[:] = {values[0]}")
@@ -391,7 +407,7 @@ class _Driver:
         return tuple(Line(line) for line in lines)
 
     def _seed_shape(self, slot: Slot) -> str:
-        width = self.c.width
+        width = self.width
         if slot.is_array:
             assert slot.leaf is not None
             n = slot.input.name
@@ -399,7 +415,7 @@ class _Driver:
                 return f"(len({n}), {width})"
             return f"({n}.size, {width})"
         if self._is_number(slot):
-            return str(width)
+            return width
         return f"({slot.count}, {width})"
 
     def _is_number(self, slot: Slot) -> bool:
@@ -417,7 +433,7 @@ class _Driver:
         if static:
             return start, end
         low = self.first if start == "0" else f"max({self.first}, {start})"
-        return low, f"min({self.first} + {self.c.width}, {end})"
+        return low, f"min({self.first} + {self.width}, {end})"
 
     def _loop(self, j: int, static: bool, text: str) -> list[str]:
         low, high = self._range(j, static)
@@ -448,7 +464,8 @@ class _Driver:
         filled = dict(zip(c.lowered.filled_arrays, self.items))
         for name in filled:
             lines.append(f"{filled[name][1][0]} = {name}.copy()")
-            lines.append(f"{filled[name][2][0]} = np.zeros({name}.shape + ({c.width},){_kind(filled[name][0].dtype)})")
+            shape = f"{name}.shape + ({self.width},)"
+            lines.append(f"{filled[name][2][0]} = np.zeros({shape}{_kind(filled[name][0].dtype)})")
         for p in self.signature:
             if p in filled:
                 args.append(filled[p][1][0])
@@ -476,7 +493,7 @@ class _Driver:
     def _seed_argument(self, slot: Slot) -> str:
         text = slot.dot
         if slot.is_array and slot.leaf is not None and len(slot.leaf.shape) > 1:
-            text = f"{slot.dot}.reshape({slot.input.name}.shape + ({self.c.width},))"
+            text = f"{slot.dot}.reshape({slot.input.name}.shape + ({self.width},))"
         return f"{text}.copy()" if slot.input.name in self.c.lowered.written_arrays else text
 
     # -- what comes out ---------------------------------------------------------------------------------------------
@@ -530,7 +547,7 @@ class _Driver:
                 rows = dots[0]
                 if len(leaf.shape) > 1:
                     rows = self.c.fresh(f"{dots[0]}_rows")
-                    flat = f"np.ascontiguousarray({dots[0]}).reshape(({values[0]}.size, {self.c.width}))"
+                    flat = f"np.ascontiguousarray({dots[0]}).reshape(({values[0]}.size, {self.width}))"
                     lines.append(f"{rows} = {flat}")
                 lines.append(f"for {self.row} in range({self._size(leaf, values)}):")
                 at = self.row if offset == "0" else f"{offset} + {self.row}"
