@@ -7,15 +7,17 @@ the other and stores what comes out. With a single direction the pushforward alo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..analyses.activity import activity
-from ..emitter.arrays import shape_text
+from ..analyses.scratch import scratch
+from ..emitter.arrays import allocate_text, shape_text
 from ..frontend.entry import Input, Lowered
 from ..frontend.program import HelperReference, Program
 from ..ir.expr import Expr, Load, Var, key_of
 from ..ir.statements import (
+    Allocate,
     Block,
     For,
     If,
@@ -163,6 +165,7 @@ class Chunks:
         self.pushforwards = HelperPushforwards(lowered.program, self.derivatives, self.width)
         self.branches: dict[int, str] = {}
         self.slots = self._slots()
+        self.scratch: dict[str, Allocate] = {}
         self.parameters = [p.lstrip("*").partition("=")[0] for p in lowered.parameters]
 
     # -- what goes in -----------------------------------------------------------------------------------------------
@@ -177,6 +180,12 @@ class Chunks:
                 count = f"len({one.name})"
             slots.append(Slot(one, leaf, self.fresh(f"{one.name}_dot"), count))
         return slots
+
+    @property
+    def single_pass(self) -> bool:
+        """Whether all directions are known to go through at once."""
+        counts = [slot.count for slot in self.slots]
+        return self.chunk is not None and all(map(str.isdigit, counts)) and sum(map(int, counts)) <= self.chunk
 
     def _pushforward(self, finish: Any) -> Pushforward:
         dots: dict[str, str] = {}
@@ -209,7 +218,7 @@ class Chunks:
         return Pushforward(
             self.lowered.function.body, self.width, dots, every, scalars, elements, self.fresh, finish,
             self.derivatives.get, self.pushforwards.get, kinds=None,
-            complex_inputs=any(a.type.kind == "complex" for i in self.inputs for a in i.atoms),
+            complex_inputs=any(a.type.kind == "complex" for i in self.inputs for a in i.atoms), scratch=self.scratch,
         )  # fmt: skip
 
     zeroed: list[tuple[str, str]]
@@ -297,6 +306,8 @@ class Chunks:
         def finish(s: Return, tangents: list[Expr]) -> list[Statement]:
             return [Return((*s.values, *tangents), tail=None if s.values else "None", origin=None)]
 
+        if not self.single_pass:
+            self.scratch = scratch(self.lowered.function.body, self.parameters)
         pushforward = self._pushforward(finish)
         body = pushforward.run()
         self.branches = pushforward.branches
@@ -307,8 +318,10 @@ class Chunks:
             dot = pushforward.dots.get(f"{p}[]") or next((s.dot for s in self.slots if s.input.name == p), None)
             if dot:
                 signature.append(dot)
+        work = [(a, pushforward.dots.get(f"{name}[]")) for name, a in self.scratch.items()]
+        signature += [name for a, dot in work for name in (a.target.name, dot) if name]
         suffix = {"matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(self.mode, f"_{self.mode}")
-        driver = _Driver(self, inner, signature, pushforward.dots)
+        driver = _Driver(self, inner, signature, pushforward.dots, work)
         own = [self.own["out"]] if self.mode == "into" else []
         many = "many" if isinstance(self.width, str) else self.width
         doc = f"Values of {base} and their tangents in {many} direction{'s' * (many != 1)}."
@@ -324,8 +337,13 @@ class Chunks:
 class _Driver:
     """The loop over chunks of columns."""
 
-    def __init__(self, chunks: Chunks, inner: str, signature: list[str], dots: dict[str, str]):
+    def __init__(
+        self, chunks: Chunks, inner: str, signature: list[str], dots: dict[str, str],
+        work: list[tuple[Allocate, str | None]],
+    ):  # fmt: skip
         self.c = chunks
+        self.work = work
+        """Arrays that the function writes to in every pass, and their tangents."""
         self.inner = inner
         self.signature = signature
         self.dots = dots
@@ -380,7 +398,7 @@ class _Driver:
         lines += c.lowered.prelude
         lines += c.distinct()
         total = self.starts[-1][1]
-        static = total.isdigit() and c.chunk is not None and int(total) <= c.chunk
+        static = c.single_pass
         columns = "" if static else c.fresh("columns")
         if not static:
             lines.append(f"{columns} = {total}")
@@ -392,6 +410,11 @@ class _Driver:
             lines.append(f"{slot.dot} = np.zeros({self._seed_shape(slot)}{_kind(self._dtype(slot))})")
         for name, dot in c.zeroed:
             lines.append(f"{dot} = np.zeros({name}.shape + ({self.width},))")
+        for array, work_dot in self.work:
+            made = replace(array, fill="empty")
+            lines.append(allocate_text(made))
+            if work_dot:
+                lines.append(allocate_text(made, self.width, work_dot))
         inside: list[str] = []
         self._pass(inside, static)
         if static:
@@ -679,8 +702,6 @@ def _nested(shape: Sequence[int | None], counter: Iterator[int]) -> str:
 
 
 def _replace_returns(body: Block, finish: Any) -> Block:
-    from dataclasses import replace
-
     out: list[Statement] = []
     for s in body:
         if isinstance(s, Return):

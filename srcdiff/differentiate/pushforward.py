@@ -99,6 +99,8 @@ class Pushforward:
     kinds: Sequence[Any] | None = None
     """Types of the results, where they are settled by all returns together."""
     complex_inputs: bool = False
+    scratch: Mapping[str, Allocate] = field(default_factory=dict)
+    """Arrays that the caller passes, with their tangents, for the function to write to."""
     branches: dict[int, str] = field(default_factory=dict)
     active: Activity = field(init=False)
     places: dict[str, set[int]] = field(init=False, default_factory=dict)
@@ -250,7 +252,8 @@ class Pushforward:
     # -- blocks -----------------------------------------------------------------------------------------------------
 
     def _block(self, block: Block, out: list[Statement], top: bool = False) -> None:
-        for part in self.runs(block):
+        parts = self.runs(block)
+        for part, after in zip(parts, [*parts[1:], None]):
             if isinstance(part, tuple):
                 self.number += 1
                 self._straight(part, out, self.number)
@@ -258,6 +261,9 @@ class Pushforward:
                 self._control(part, out)
             elif isinstance(part, Return):
                 self._return(part, out)
+            elif isinstance(part, Allocate) and part.target.name in self.scratch:
+                following = after[0] if isinstance(after, tuple) else after
+                self._reuse(part, following, out)
             elif isinstance(part, Allocate):
                 out.append(part)
                 self._allocate(part, out)
@@ -568,6 +574,15 @@ class Pushforward:
         if s.target.name in self.active.arrays:
             name = self.dot(s.target.name, True)
             out.append(Line(allocate_text(s, self.width, name), name))
+
+    def _reuse(self, s: Allocate, following: Statement | None, out: list[Statement]) -> None:
+        """The array is there; it starts with zeros where that is meant."""
+        if s.origin is not None and (following is None or following.origin is not s.origin):
+            out.append(Comment(f"# L{s.origin.line}: {' '.join(s.origin.text.split())}"))
+        dot = self.array_dot(s.target)
+        if s.fill == "zeros":
+            names = [s.target.name] + ([dot.name] if isinstance(dot, Var) else [])
+            out.extend(Line(f"{name}[:] = 0.0") for name in names)
 
     def _rebind(self, s: Rebind, out: list[Statement]) -> None:
         names: dict[str, str] = {}

@@ -10,12 +10,12 @@ directions     up to 64 at once, chunk by chunk: the length of y is known at run
 import numpy as np
 
 
-def heat_tangents(t, y, y_dot, k):
+def heat_tangents(t, y, y_dot, k, dy, dy_dot):
     """Values of heat and their tangents in many directions."""
     directions = y_dot.shape[-1]
     # L29: dy = np.zeros_like(y)
-    dy = np.zeros(len(y))
-    dy_dot = np.zeros((len(y), directions))
+    dy[:] = 0.0
+    dy_dot[:] = 0.0
     for i in range(len(y) - 2):  # L30: dy[1:-1] = k * (y[:-2] - 2.0 * y[1:-1] + y[2:])
         dy[i + 1] = k * (y[i] - 2.0 * y[i + 1] + y[i + 2])
         for k_2 in range(directions):
@@ -32,10 +32,12 @@ def heat_jacobian_matrix(t, y, k):
     passes = max(1, -(-columns // 64))
     directions = 8 * max(1, -(-columns // (8 * passes)))
     y_dot = np.zeros((len(y), directions))
+    dy = np.empty(len(y))
+    dy_dot = np.empty((len(y), directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
-        value, value_dot = heat_tangents(t, y, y_dot, k)
+        value, value_dot = heat_tangents(t, y, y_dot, k, dy, dy_dot)
         if first == 0:
             out = np.empty((len(value), len(y)))
         for row in range(len(value)):

@@ -10,13 +10,10 @@ import math
 import numpy as np
 
 
-def huber_tangents(r, r_dot, delta):
+def huber_tangents(r, r_dot, delta, result, result_dot):
     """Values of huber and their tangents in many directions."""
     directions = r_dot.shape[-1]
-    # L145: return np.where(np.abs(r) <= delta, 0.5 * r**2, delta * (np.abs(r) - 0.5 * de...
-    result = np.empty(len(r))
-    result_dot = np.empty((len(r), directions))
-    for i in range(len(r)):
+    for i in range(len(r)):  # L145: return np.where(np.abs(r) <= delta, 0.5 * r**2, delta * (np.abs(r) - 0.5 * delta))
         result_by_r = (
             (r[i] if np.abs(r[i]) <= delta else 0.0)
             + (0.0 if np.abs(r[i]) <= delta else delta if r[i] > 0.0 else -delta if r[i] < 0.0 else 0.0 if r[i] == 0.0 else math.nan * delta)
@@ -32,10 +29,12 @@ def huber_jacobian(r, delta):
     passes = max(1, -(-columns // 64))
     directions = 8 * max(1, -(-columns // (8 * passes)))
     r_dot = np.zeros((len(r), directions))
+    result = np.empty(len(r))
+    result_dot = np.empty((len(r), directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(r))):
             r_dot[column, column - first] = 1.0
-        value, value_dot = huber_tangents(r, r_dot, delta)
+        value, value_dot = huber_tangents(r, r_dot, delta, result, result_dot)
         if first == 0:
             jac = np.empty((len(value), len(r)))
         for row in range(len(value)):

@@ -63,7 +63,7 @@ def solve_21_tangent(a, b, a_dot, b_dot, out):
     return solve_columns(a, b_dot - product)
 
 
-def implicit_step_tangents(u, u_dot, A, dt, dt_dot):
+def implicit_step_tangents(u, u_dot, A, dt, dt_dot, M, M_dot):
     """Values of implicit_step and their tangents in many directions."""
     directions = u_dot.shape[-1]
     n = len(u)  # L121
@@ -71,10 +71,7 @@ def implicit_step_tangents(u, u_dot, A, dt, dt_dot):
         raise ValueError("arrays of different lengths meet (line 122)")
     if n != A.shape[1]:
         raise ValueError("arrays of different lengths meet (line 122)")
-    # L122: M = np.eye(n) - dt * A
-    M = np.empty((n, n))
-    M_dot = np.empty((n, n, directions))
-    for i in range(n):
+    for i in range(n):  # L122: M = np.eye(n) - dt * A
         for j in range(n):
             M_by_dt = A[i, j]
             M[i, j] = (1.0 if i == j else 0.0) - dt * A[i, j]
@@ -92,12 +89,14 @@ def implicit_step_jacobian(u, A, dt):
     directions = 8 * max(1, -(-columns // (8 * passes)))
     u_dot = np.zeros((len(u), directions))
     dt_dot = np.zeros(directions)
+    M = np.empty((len(u), len(u)))
+    M_dot = np.empty((len(u), len(u), directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(u))):
             u_dot[column, column - first] = 1.0
         for column in range(max(first, len(u)), min(first + directions, len(u) + 1)):
             dt_dot[column - first] = 1.0
-        value, value_dot = implicit_step_tangents(u, u_dot, A, dt, dt_dot)
+        value, value_dot = implicit_step_tangents(u, u_dot, A, dt, dt_dot, M, M_dot)
         if first == 0:
             jac = np.empty((len(value), len(u)))
             jac_2 = np.empty((len(value), 1))

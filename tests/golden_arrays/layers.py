@@ -42,7 +42,7 @@ def matmul_21_tangent(a, b, a_dot, b_dot, out):
     return tangent + np.ascontiguousarray(a) @ b_dot
 
 
-def layers_tangents(x, x_dot, W1, b1, W2, b2):
+def layers_tangents(x, x_dot, W1, b1, W2, b2, hidden, hidden_dot, result, result_dot):
     """Values of layers and their tangents in many directions."""
     directions = x_dot.shape[-1]
     if W1.shape[1] != len(x):
@@ -52,8 +52,6 @@ def layers_tangents(x, x_dot, W1, b1, W2, b2):
     product_dot = matmul_21_tangent(W1, x, None, np.ascontiguousarray(x_dot), product)
     if W1.shape[0] != len(b1):
         raise ValueError("arrays of different lengths meet (line 116)")
-    hidden = np.empty(W1.shape[0])
-    hidden_dot = np.empty((W1.shape[0], directions))
     for i in range(W1.shape[0]):
         hidden_by_product = sech_squared(product[i] + b1[i])
         hidden[i] = np.tanh(product[i] + b1[i])
@@ -66,8 +64,6 @@ def layers_tangents(x, x_dot, W1, b1, W2, b2):
     product_2_dot = matmul_21_tangent(W2, hidden, None, hidden_dot, product_2)
     if W2.shape[0] != len(b2):
         raise ValueError("arrays of different lengths meet (line 117)")
-    result = np.empty(W2.shape[0])
-    result_dot = np.empty((W2.shape[0], directions))
     for i in range(W2.shape[0]):
         result[i] = product_2[i] + b2[i]
         for k in range(directions):
@@ -80,10 +76,14 @@ def layers_jacobian(x, W1, b1, W2, b2):
     passes = max(1, -(-columns // 64))
     directions = 8 * max(1, -(-columns // (8 * passes)))
     x_dot = np.zeros((len(x), directions))
+    hidden = np.empty(W1.shape[0])
+    hidden_dot = np.empty((W1.shape[0], directions))
+    result = np.empty(W2.shape[0])
+    result_dot = np.empty((W2.shape[0], directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(x))):
             x_dot[column, column - first] = 1.0
-        value, value_dot = layers_tangents(x, x_dot, W1, b1, W2, b2)
+        value, value_dot = layers_tangents(x, x_dot, W1, b1, W2, b2, hidden, hidden_dot, result, result_dot)
         if first == 0:
             jac = np.empty((len(value), len(x)))
         for row in range(len(value)):

@@ -73,17 +73,14 @@ def slogdet_2_tangents(a, a_dot, sign, logdet):
     return np.zeros(size, a_dot.dtype), gradient.reshape(n * n) @ directions
 
 
-def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot):
+def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot, d, d_dot):
     """Values of log_likelihood and their tangents in many directions."""
     directions = mean_dot.shape[-1]
     __dot = np.zeros(directions)
     logdet_dot = np.zeros(directions)
     if len(x) != len(mean):
         raise ValueError("arrays of different lengths meet (line 154)")
-    # L154: d = x - mean
-    d = np.empty(len(x))
-    d_dot = np.empty((len(x), directions))
-    for i in range(len(x)):
+    for i in range(len(x)):  # L154: d = x - mean
         d[i] = x[i] - mean[i]
         for k in range(directions):
             d_dot[i, k] = -mean_dot[i, k]
@@ -129,12 +126,14 @@ def log_likelihood_jacobian(x, mean, cov):
     directions = 8 * max(1, -(-columns // (8 * passes)))
     mean_dot = np.zeros((len(mean), directions))
     cov_dot = np.zeros((cov.size, directions))
+    d = np.empty(len(x))
+    d_dot = np.empty((len(x), directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(mean))):
             mean_dot[column, column - first] = 1.0
         for column in range(max(first, len(mean)), min(first + directions, len(mean) + cov.size)):
             cov_dot[column - len(mean), column - first] = 1.0
-        value, value_dot_2 = log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot.reshape(cov.shape + (directions,)))
+        value, value_dot_2 = log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot.reshape(cov.shape + (directions,)), d, d_dot)
         if first == 0:
             jac = np.empty((1, len(mean)))
             jac_2 = np.empty((1, cov.size))

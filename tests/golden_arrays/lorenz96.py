@@ -10,12 +10,11 @@ directions     up to 64 at once, chunk by chunk: the length of y is known at run
 import numpy as np
 
 
-def lorenz96_tangents(t, y, y_dot, F):
+def lorenz96_tangents(t, y, y_dot, F, dy, dy_dot):
     """Values of lorenz96 and their tangents in many directions."""
     directions = y_dot.shape[-1]
     n = len(y)  # L21
-    dy = np.empty(n)  # L22
-    dy_dot = np.empty((n, directions))
+    # L22: dy = np.empty(n)
     for i in range(n):  # L23
         at = (i + 1) % n
         dy_by_y = y[i - 1]
@@ -37,10 +36,12 @@ def lorenz96_jacobian(t, y, F):
     passes = max(1, -(-columns // 64))
     directions = 8 * max(1, -(-columns // (8 * passes)))
     y_dot = np.zeros((len(y), directions))
+    dy = np.empty(len(y))
+    dy_dot = np.empty((len(y), directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
-        value, value_dot = lorenz96_tangents(t, y, y_dot, F)
+        value, value_dot = lorenz96_tangents(t, y, y_dot, F, dy, dy_dot)
         if first == 0:
             jac = np.empty((len(value), len(y)))
         for row in range(len(value)):

@@ -17,13 +17,10 @@ def sech_squared(x):
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
 
-def network_tangents(y, y_dot, source, target, w, w_dot):
+def network_tangents(y, y_dot, source, target, w, w_dot, dy, dy_dot):
     """Values of network and their tangents in many directions."""
     directions = y_dot.shape[-1]
-    # L127: dy = -y
-    dy = np.empty(len(y))
-    dy_dot = np.empty((len(y), directions))
-    for i in range(len(y)):
+    for i in range(len(y)):  # L127: dy = -y
         dy[i] = -y[i]
         for k_2 in range(directions):
             dy_dot[i, k_2] = -y_dot[i, k_2]
@@ -45,12 +42,14 @@ def network_jacobian(y, source, target, w):
     directions = 8 * max(1, -(-columns // (8 * passes)))
     y_dot = np.zeros((len(y), directions))
     w_dot = np.zeros((len(w), directions))
+    dy = np.empty(len(y))
+    dy_dot = np.empty((len(y), directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
         for column in range(max(first, len(y)), min(first + directions, len(y) + len(w))):
             w_dot[column - len(y), column - first] = 1.0
-        value, value_dot = network_tangents(y, y_dot, source, target, w, w_dot)
+        value, value_dot = network_tangents(y, y_dot, source, target, w, w_dot, dy, dy_dot)
         if first == 0:
             jac = np.empty((len(value), len(y)))
             jac_2 = np.empty((len(value), len(w)))

@@ -10,14 +10,15 @@ directions     up to 64 at once, chunk by chunk: the length of y is known at run
 import numpy as np
 
 
-def pendulums_tangents(y, y_dot, k):
+def pendulums_tangents(y, y_dot, k, pull, pull_dot, values, values_dot):
     """Values of pendulums and their tangents in many directions."""
     directions = y_dot.shape[-1]
     n = len(y) // 2  # L78
     angle_dot, speed_dot = y_dot[:n], y_dot[n:]
     angle, speed = y[:n], y[n:]  # L79
-    pull = np.zeros(n)  # L80
-    pull_dot = np.zeros((n, directions))
+    # L80: pull = np.zeros(n)
+    pull[:] = 0.0
+    pull_dot[:] = 0.0
     if max(n - 1, 0) != max(len(angle) - 1, 0):
         raise ValueError("arrays of different lengths meet (line 81)")
     for i in range(n - 1):  # L81: pull[1:] += k * (angle[:-1] - angle[1:])
@@ -44,8 +45,6 @@ def pendulums_tangents(y, y_dot, k):
         factor[i] = np.sin(angle[i])
         for k_2 in range(directions):
             factor_dot[i, k_2] = factor_by_angle * angle_dot[i, k_2]
-    values = np.empty(n)
-    values_dot = np.empty((n, directions))
     for i in range(n):
         values[i] = pull[i] - factor[i]
         for k_2 in range(directions):
@@ -69,10 +68,14 @@ def pendulums_jacobian(y, k):
     passes = max(1, -(-columns // 64))
     directions = 8 * max(1, -(-columns // (8 * passes)))
     y_dot = np.zeros((len(y), directions))
+    pull = np.empty(len(y) // 2)
+    pull_dot = np.empty((len(y) // 2, directions))
+    values = np.empty(len(y) // 2)
+    values_dot = np.empty((len(y) // 2, directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
-        value, value_dot = pendulums_tangents(y, y_dot, k)
+        value, value_dot = pendulums_tangents(y, y_dot, k, pull, pull_dot, values, values_dot)
         if first == 0:
             jac = np.empty((len(value), len(y)))
         for row in range(len(value)):

@@ -10,7 +10,7 @@ directions     up to 64 at once, chunk by chunk: the length of z is known at run
 import numpy as np
 
 
-def softmax_tangents(z, z_dot):
+def softmax_tangents(z, z_dot, e, e_dot, result, result_dot):
     """Values of softmax and their tangents in many directions."""
     directions = z_dot.shape[-1]
     largest_dot = np.zeros(directions)
@@ -27,8 +27,6 @@ def softmax_tangents(z, z_dot):
             largest = candidate
             for k in range(directions):
                 largest_dot[k] = candidate_dot[k]
-    e = np.empty(len(z))
-    e_dot = np.empty((len(z), directions))
     for i in range(len(z)):
         exp_value = np.exp(z[i] - largest)
         e[i] = np.exp(z[i] - largest)
@@ -41,8 +39,6 @@ def softmax_tangents(z, z_dot):
         total = total + e[i]
         for k in range(directions):
             total_dot[k] += e_dot[i, k]
-    result = np.empty(len(z))
-    result_dot = np.empty((len(z), directions))
     for i in range(len(z)):
         result_by_e = 1.0 / total
         result_by_total = e[i] / total / total
@@ -57,10 +53,14 @@ def softmax_jacobian(z):
     passes = max(1, -(-columns // 64))
     directions = 8 * max(1, -(-columns // (8 * passes)))
     z_dot = np.zeros((len(z), directions))
+    e = np.empty(len(z))
+    e_dot = np.empty((len(z), directions))
+    result = np.empty(len(z))
+    result_dot = np.empty((len(z), directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(z))):
             z_dot[column, column - first] = 1.0
-        value, value_dot = softmax_tangents(z, z_dot)
+        value, value_dot = softmax_tangents(z, z_dot, e, e_dot, result, result_dot)
         if first == 0:
             jac = np.empty((len(value), len(z)))
         for row in range(len(value)):

@@ -10,13 +10,14 @@ directions     up to 64 at once, chunk by chunk: the length of b, d is known at 
 import numpy as np
 
 
-def thomas_tangents(a, b, b_dot, c, d, d_dot):
+def thomas_tangents(a, b, b_dot, c, d, d_dot, cp, cp_dot):
     """Values of thomas and their tangents in many directions."""
     directions = b_dot.shape[-1]
     m_dot = np.zeros(directions)
     n = len(d)  # L63
-    cp = np.zeros(n)  # L64
-    cp_dot = np.zeros((n, directions))
+    # L64: cp = np.zeros(n)
+    cp[:] = 0.0
+    cp_dot[:] = 0.0
     x_dot = d_dot.copy()
     x = d.copy()  # L65
     cp_by_b = c[0] / b[0] / b[0]
@@ -55,12 +56,14 @@ def thomas_jacobian(a, b, c, d):
     directions = 8 * max(1, -(-columns // (8 * passes)))
     b_dot = np.zeros((len(b), directions))
     d_dot = np.zeros((len(d), directions))
+    cp = np.empty(len(d))
+    cp_dot = np.empty((len(d), directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(b))):
             b_dot[column, column - first] = 1.0
         for column in range(max(first, len(b)), min(first + directions, len(b) + len(d))):
             d_dot[column - len(b), column - first] = 1.0
-        value, value_dot = thomas_tangents(a, b, b_dot, c, d, d_dot)
+        value, value_dot = thomas_tangents(a, b, b_dot, c, d, d_dot, cp, cp_dot)
         if first == 0:
             jac = np.empty((len(value), len(b)))
             jac_2 = np.empty((len(value), len(d)))

@@ -11,11 +11,12 @@ directions     up to 64 at once, chunk by chunk: the length of u is known at run
 import numpy as np
 
 
-def upwind_tangents(u, u_dot, c, dx):
+def upwind_tangents(u, u_dot, c, dx, du, du_dot):
     """Values of upwind and their tangents in many directions."""
     directions = u_dot.shape[-1]
-    du = np.zeros(len(u))  # L52
-    du_dot = np.zeros((len(u), directions))
+    # L52: du = np.zeros(len(u))
+    du[:] = 0.0
+    du_dot[:] = 0.0
     for i in range(1, len(u) - 1):  # L53
         if u[i] > 0.0:  # L54 to the right
             product_over_dx = -c * u[i] / dx
@@ -37,10 +38,12 @@ def upwind_jacobian(u, c, dx):
     passes = max(1, -(-columns // 64))
     directions = 8 * max(1, -(-columns // (8 * passes)))
     u_dot = np.zeros((len(u), directions))
+    du = np.empty(len(u))
+    du_dot = np.empty((len(u), directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(u))):
             u_dot[column, column - first] = 1.0
-        value, value_dot = upwind_tangents(u, u_dot, c, dx)
+        value, value_dot = upwind_tangents(u, u_dot, c, dx, du, du_dot)
         if first == 0:
             jac = np.empty((len(value), len(u)))
         for row in range(len(value)):
