@@ -27,17 +27,13 @@ from ..ir.statements import (
 )
 from .liveness import reads
 
-__all__ = ["scratch"]
+__all__ = ["bindings", "scratch"]
 
 
 def scratch(body: Block, parameters: Collection[str]) -> dict[str, Allocate]:
     """The arrays that qualify, in order, with shapes in terms of the parameters and of each other."""
-    bound: dict[str, int] = {}
-    shared: set[str] = set()
-    for s in statements(body):
-        for name in _targets(s):
-            bound[name] = bound.get(name, 0) + 1
-        shared |= _shared(s)
+    bound = bindings(body)
+    shared = {name for s in statements(body) for name in _shared(s)}
     fixed = {name for name in parameters if name not in bound}
     numbers: dict[str, Expr] = {}
     for s in body:
@@ -65,11 +61,14 @@ def scratch(body: Block, parameters: Collection[str]) -> dict[str, Allocate]:
     return found
 
 
-def _targets(s: Statement) -> list[str]:
-    """Names that a statement binds."""
-    if isinstance(s, (Allocate, For)):
-        return [s.target.name]
-    return [t.name for t in s.targets] if isinstance(s, (Assign, ArrayCall, CallHelper, Rebind)) else []
+def bindings(body: Block) -> dict[str, int]:
+    """In how many places each name is bound."""
+    bound: dict[str, int] = {}
+    for s in statements(body):
+        targets = (s.target,) if isinstance(s, (Allocate, For)) else getattr(s, "targets", ())
+        for t in targets:
+            bound[t.name] = bound.get(t.name, 0) + 1
+    return bound
 
 
 def _shared(s: Statement) -> set[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..analyses.activity import Activity, activity, has_arrays
 from ..analyses.liveness import reads
+from ..analyses.strided import Strided, strided
 from ..emitter.arrays import allocate_text, rebind_text, shape_text, tangent_call
 from ..errors import UnsupportedType
 from ..ir.expr import (
@@ -115,6 +116,8 @@ class Pushforward:
     k: Var | None = field(init=False, default=None)
     computed: dict[Expr, Var] = field(init=False, default_factory=dict)
     """Indices that the present statement has computed."""
+    strided: dict[str, Strided] = field(init=False, default_factory=dict)
+    """Views that have no tangents of their own: these are found in those of the array."""
     own: set[str] = field(init=False, default_factory=set)
     """Arrays that the function makes: their tangents are in C order."""
     given: set[str] = field(init=False, default_factory=set)
@@ -126,6 +129,9 @@ class Pushforward:
         self.body = tuple(isolate(self.body, self.fresh))
         self.active = activity(self.body, self.scalars, self.arrays, self.elements)
         self.k = Var(self.fresh("k"), INT64) if self.width is not None else None
+        if self.k is not None:
+            parameters = {key.removesuffix("[]") for key in self.dots}
+            self.strided = strided(self.body, parameters)
         self.given = set(self.dots.values())
         self.passed = next(iter([*self.dots.values(), *(name for name, _ in self.elements.values())]))
         views = {t.name for s in statements(self.body) if isinstance(s, Rebind)
@@ -177,7 +183,8 @@ class Pushforward:
         ending: tuple[Expr, ...] = () if self.k is None else (self.k,)
         kind = atom.type if atom.type.bits else ScalarType(atom.type.kind, 64)
         if isinstance(atom, Element):
-            return Element(self.dot(atom.array, True), (*atom.index, *ending), kind)
+            name, at = self._where(atom.array, atom.index)
+            return Element(name, (*at, *ending), kind)
         if key_of(atom) in self.elements:
             name, place = self.elements[key_of(atom)]
             at = (*place, *ending)
@@ -187,6 +194,13 @@ class Pushforward:
         if self.k is None or atom.name in local:
             return Var(name, kind)
         return Element(name, ending, kind)
+
+    def _where(self, array: str, index: tuple[int | Expr, ...]) -> tuple[str, tuple[int | Expr, ...]]:
+        """The array of tangents and the place in it that belong to an element."""
+        view = self.strided.get(array)
+        if view is None:
+            return self.dot(array, True), index
+        return self.dot(view.array, True), tuple(map(view.place, index))
 
     # -- which numbers live within one run --------------------------------------------------------------------------
 
@@ -561,7 +575,7 @@ class Pushforward:
         place = tuple(self._place(i, before) for i in s.index)
         out.extend(before)
         total = Const(0.0) if is_zero(total) else total
-        name = self.dot(s.array, True)
+        name, place = self._where(s.array, place)
         if self.k is not None:
             place = (*place, self.k)
         if isinstance(total, Element) and (total.array, total.index) == (name, place):
@@ -588,7 +602,7 @@ class Pushforward:
         names: dict[str, str] = {}
         targets: list[Var] = []
         for target, source in zip(s.targets, s.sources):
-            if target.name in self.active.arrays:
+            if target.name in self.active.arrays and target.name not in self.strided:
                 names[target.name] = self.dot(target.name, True)
                 targets.append(target)
                 if source.array.name in self.active.arrays:
