@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..analyses.activity import activity
-from ..differentiate.chunks import Chunks, promoted
+from ..differentiate.chunks import WIDTH, Chunks, promoted
 from ..emitter.header import header
 from ..emitter.module import function_text, module_text
 from ..errors import IndependentOutputError
@@ -87,13 +87,13 @@ class ArrayAssembly:
 
     def directions(self) -> str:
         """How the directions are laid out, and why."""
-        if self.chunks.width is None:
+        if not self.chunks.in_rows:
             return "one: tangents have the shapes of their values"
         open_ = [i.name for i in self.inputs if any(None in leaf.shape for leaf in leaves(i.structure))]
         if open_:
             why = f"the length of {', '.join(open_)} is known at run time"
-            return f"{self.chunks.width} at once, chunk by chunk: {why}"
-        return f"{self.chunks.width} at once"
+            return f"{self.chunks.chunk or f'up to {WIDTH}'} at once, chunk by chunk: {why}"
+        return f"{self.chunks.chunk} at once"
 
     def _check_independence(self) -> None:
         """strict: every output depends on every input."""

@@ -7,15 +7,17 @@ the other and stores what comes out. With a single direction the pushforward alo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..analyses.activity import activity
-from ..emitter.arrays import shape_text
+from ..analyses.scratch import scratch
+from ..emitter.arrays import allocate_text, shape_text
 from ..frontend.entry import Input, Lowered
 from ..frontend.program import HelperReference, Program
 from ..ir.expr import Expr, Load, Var, key_of
 from ..ir.statements import (
+    Allocate,
     Block,
     For,
     If,
@@ -29,14 +31,16 @@ from ..ir.statements import (
     leaves,
 )
 from ..ir.types import FLOAT64, ScalarType, promote
-from ..optimize.dead import remove_dead
 from .helpers import HelperDerivatives
 from .pushforward import Pushforward
 
 __all__ = ["WIDTH", "Chunks", "HelperPushforward", "Slot", "promoted", "width_for"]
 
-WIDTH = 32
-"""Directions a chunk: four vectors of eight numbers; measured against 16 and 64 in benchmarks/README.md."""
+WIDTH = 64
+"""Directions a chunk at most: eight vectors of eight numbers; measured in benchmarks/README.md."""
+
+UNROLLED = 8
+"""Directions up to which loops over them have literal lengths: they are unrolled."""
 
 
 @dataclass(eq=False)
@@ -65,7 +69,7 @@ class HelperPushforward:
 class HelperPushforwards:
     """The pushforwards that one module needs, each made once."""
 
-    def __init__(self, program: Program, derivatives: HelperDerivatives, width: int | None):
+    def __init__(self, program: Program, derivatives: HelperDerivatives, width: int | str | None):
         self.program = program
         self.derivatives = derivatives
         self.width = width
@@ -99,11 +103,12 @@ class HelperPushforwards:
             kept = [t for t, kind in zip(tangents, kinds) if kind.kind == "array" or kind.is_differentiable]
             return [Return((*s.values, *kept))] if s.values else [Return(())]
 
+        width = lowering.fresh(self.width) if isinstance(self.width, str) else self.width
         pushforward = Pushforward(
-            function.body, self.width, dots, arrays, scalars, {}, lowering.fresh, finish, self.derivatives.get,
+            function.body, width, dots, arrays, scalars, {}, lowering.fresh, finish, self.derivatives.get,
             self.get, kinds=kinds,
         )  # fmt: skip
-        made.body = remove_dead(pushforward.run())
+        made.body = pushforward.run()
         made.branches = pushforward.branches
         return made
 
@@ -123,15 +128,14 @@ class Slot:
         return self.leaf is not None and None in self.leaf.shape
 
 
-def width_for(inputs: Sequence[Input], chunk: int | None) -> int:
-    """Directions a chunk: all of them where they are few and known, else `chunk` or the default."""
+def width_for(inputs: Sequence[Input], chunk: int | None) -> int | None:
+    """Directions a chunk: `chunk`, or all where they are few and known; None if the lengths of a call decide."""
     if chunk is not None:
         return chunk
-    counts = [None in leaf.shape for one in inputs for leaf in leaves(one.structure)]
-    if any(counts):
-        return WIDTH
+    if any(None in leaf.shape for one in inputs for leaf in leaves(one.structure)):
+        return None
     total = sum(len(one.atoms) for one in inputs)
-    return total if total <= 8 else min(-(-total // 8) * 8, 2 * WIDTH)
+    return total if total <= UNROLLED else min(-(-total // 8) * 8, WIDTH)
 
 
 class Chunks:
@@ -152,11 +156,18 @@ class Chunks:
         self.fresh = fresh
         self.own = own
         self.single = single
-        self.width = None if mode in ("jvp", "primal") else width_for(inputs, chunk)
+        self.in_rows = mode not in ("jvp", "primal")
+        self.chunk = width_for(inputs, chunk)
+        """Directions a chunk, None if the lengths of a call decide."""
+        self.width: int | str | None = None
+        if self.in_rows:
+            few = self.chunk is not None and self.chunk <= UNROLLED
+            self.width = self.chunk if few else fresh("directions")
         self.derivatives = HelperDerivatives(lowered.program)
         self.pushforwards = HelperPushforwards(lowered.program, self.derivatives, self.width)
         self.branches: dict[int, str] = {}
         self.slots = self._slots()
+        self.scratch: dict[str, Allocate] = {}
         self.given = [p.lstrip("*").partition("=")[0] for p in lowered.parameters]
         taken_out = {one.name: [part.name for part in one.parts] for one in inputs if one.parts}
         self.parameters = [name for p in self.given for name in taken_out.get(p, [p])]
@@ -173,6 +184,12 @@ class Chunks:
                 count = f"len({one.name})"
             slots.append(Slot(one, leaf, self.fresh(f"{one.name}_dot"), count))
         return slots
+
+    @property
+    def single_pass(self) -> bool:
+        """Whether all directions are known to go through at once."""
+        counts = [slot.count for slot in self.slots]
+        return self.chunk is not None and all(map(str.isdigit, counts)) and sum(map(int, counts)) <= self.chunk
 
     def _pushforward(self, finish: Any) -> Pushforward:
         dots: dict[str, str] = {}
@@ -205,7 +222,7 @@ class Chunks:
         return Pushforward(
             self.lowered.function.body, self.width, dots, every, scalars, elements, self.fresh, finish,
             self.derivatives.get, self.pushforwards.get, kinds=None,
-            complex_inputs=any(a.type.kind == "complex" for i in self.inputs for a in i.atoms),
+            complex_inputs=any(a.type.kind == "complex" for i in self.inputs for a in i.atoms), scratch=self.scratch,
         )  # fmt: skip
 
     zeroed: list[tuple[str, str]]
@@ -213,7 +230,7 @@ class Chunks:
     filled_dots: dict[str, str]
 
     def _place(self, one: Input, i: int) -> tuple[int, ...]:
-        if self.width is not None:
+        if self.in_rows:
             return (i,)
         atom = one.atoms[i]
         if isinstance(atom, Load):
@@ -272,7 +289,7 @@ class Chunks:
                 lines.append(Line(f"{slot.dot} = {slot.dot}.copy()"))
         for parameter, dot in [*self.zeroed, *((n, d) for n, d in self.filled_dots.items() if d)]:
             lines.append(Line(f"{dot} = np.zeros_like({parameter})"))
-        return name, [self.own["primals"], self.own["tangents"]], (*lines, *remove_dead(body)), ""
+        return name, [self.own["primals"], self.own["tangents"]], (*lines, *body), ""
 
     def nested(self, texts: Sequence[str]) -> list[str]:
         """What there is for each slot, nested as the inputs are."""
@@ -307,8 +324,10 @@ class Chunks:
         def finish(s: Return, tangents: list[Expr]) -> list[Statement]:
             return [Return((*s.values, *tangents), tail=None if s.values else "None", origin=None)]
 
+        if not self.single_pass:
+            self.scratch = scratch(self.lowered.function.body, self.parameters)
         pushforward = self._pushforward(finish)
-        body = remove_dead(pushforward.run())
+        body = pushforward.run()
         self.branches = pushforward.branches
         inner = self.lowered.program.function_name(f"{base}_tangents")
         signature: list[str] = []
@@ -317,10 +336,13 @@ class Chunks:
             dot = pushforward.dots.get(f"{p}[]") or next((s.dot for s in self.slots if s.input.name == p), None)
             if dot:
                 signature.append(dot)
+        work = [(a, pushforward.dots.get(f"{name}[]")) for name, a in self.scratch.items()]
+        signature += [name for a, dot in work for name in (a.target.name, dot) if name]
         suffix = {"matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(self.mode, f"_{self.mode}")
-        driver = _Driver(self, inner, signature, pushforward.dots)
+        driver = _Driver(self, inner, signature, pushforward.dots, work)
         own = [self.own["out"]] if self.mode == "into" else []
-        doc = f"Values of {base} and their tangents in {self.width} directions."
+        many = "many" if isinstance(self.width, str) else self.width
+        doc = f"Values of {base} and their tangents in {many} direction{'s' * (many != 1)}."
         return [
             (inner, signature, body, doc),
             (base + suffix, [*own, *self.lowered.parameters], driver.body(), ""),
@@ -333,13 +355,20 @@ class Chunks:
 class _Driver:
     """The loop over chunks of columns."""
 
-    def __init__(self, chunks: Chunks, inner: str, signature: list[str], dots: dict[str, str]):
+    def __init__(
+        self, chunks: Chunks, inner: str, signature: list[str], dots: dict[str, str],
+        work: list[tuple[Allocate, str | None]],
+    ):  # fmt: skip
         self.c = chunks
+        self.work = work
+        """Arrays that the function writes to in every pass, and their tangents."""
         self.inner = inner
         self.signature = signature
         self.dots = dots
         fresh = chunks.fresh
         self.first, self.column, self.row = fresh("first"), fresh("column"), fresh("row")
+        self.width = str(chunks.chunk or chunks.width)
+        """How many directions a chunk has, as text."""
         self.whole = chunks.mode in ("matrix", "into")
         self.out = chunks.own.get("out") or (fresh("out") if self.whole else "")
         self.items = self._items()
@@ -375,7 +404,7 @@ class _Driver:
         return bounds
 
     def body(self) -> Block:
-        c, width = self.c, self.c.width
+        c = self.c
         lines: list[str] = list(c.lowered.unpacking)
         for name, shape in c.lowered.guards:
             if len(shape) == 1:
@@ -386,20 +415,30 @@ class _Driver:
             lines.append(f'    raise ValueError("{name} must have {words}")')
         lines += c.lowered.prelude
         lines += c.distinct()
+        total = self.starts[-1][1]
+        static = c.single_pass
+        columns = "" if static else c.fresh("columns")
+        if not static:
+            lines.append(f"{columns} = {total}")
+        if c.chunk is None:
+            passes = c.fresh("passes")
+            lines.append(f"{passes} = max(1, -(-{columns} // {WIDTH}))")
+            lines.append(f"{self.width} = 8 * max(1, -(-{columns} // (8 * {passes})))")
         for slot in c.slots:
             lines.append(f"{slot.dot} = np.zeros({self._seed_shape(slot)}{_kind(self._dtype(slot))})")
         for name, dot in c.zeroed:
-            lines.append(f"{dot} = np.zeros({name}.shape + ({width},))")
-        total = self.starts[-1][1]
-        static = total.isdigit() and int(total) <= (width or 0)
+            lines.append(f"{dot} = np.zeros({name}.shape + ({self.width},))")
+        for array, work_dot in self.work:
+            made = replace(array, fill="empty")
+            lines.append(allocate_text(made))
+            if work_dot:
+                lines.append(allocate_text(made, self.width, work_dot))
         inside: list[str] = []
         self._pass(inside, static)
         if static:
             lines += inside
         else:
-            columns = c.fresh("columns")
-            lines.append(f"{columns} = {total}")
-            lines.append(f"for {self.first} in range(0, max({columns}, 1), {width}):")
+            lines.append(f"for {self.first} in range(0, max({columns}, 1), {self.width}):")
             lines += [f"    {line}" for line in inside]
         for name, (_, values, _) in zip(c.lowered.filled_arrays, self.items):
             lines.append(f"{name}[:] = {values[0]}")
@@ -409,7 +448,7 @@ class _Driver:
         return tuple(Line(line) for line in lines)
 
     def _seed_shape(self, slot: Slot) -> str:
-        width = self.c.width
+        width = self.width
         if slot.is_array:
             assert slot.leaf is not None
             n = slot.input.name
@@ -417,7 +456,7 @@ class _Driver:
                 return f"(len({n}), {width})"
             return f"({n}.size, {width})"
         if self._is_number(slot):
-            return str(width)
+            return width
         return f"({slot.count}, {width})"
 
     def _is_number(self, slot: Slot) -> bool:
@@ -435,7 +474,7 @@ class _Driver:
         if static:
             return start, end
         low = self.first if start == "0" else f"max({self.first}, {start})"
-        return low, f"min({self.first} + {self.c.width}, {end})"
+        return low, f"min({self.first} + {self.width}, {end})"
 
     def _loop(self, j: int, static: bool, text: str) -> list[str]:
         low, high = self._range(j, static)
@@ -466,7 +505,8 @@ class _Driver:
         filled = dict(zip(c.lowered.filled_arrays, self.items))
         for name in filled:
             lines.append(f"{filled[name][1][0]} = {name}.copy()")
-            lines.append(f"{filled[name][2][0]} = np.zeros({name}.shape + ({c.width},){_kind(filled[name][0].dtype)})")
+            shape = f"{name}.shape + ({self.width},)"
+            lines.append(f"{filled[name][2][0]} = np.zeros({shape}{_kind(filled[name][0].dtype)})")
         for p in self.signature:
             if p in filled:
                 args.append(filled[p][1][0])
@@ -494,7 +534,7 @@ class _Driver:
     def _seed_argument(self, slot: Slot) -> str:
         text = slot.dot
         if slot.is_array and slot.leaf is not None and len(slot.leaf.shape) > 1:
-            text = f"{slot.dot}.reshape({slot.input.name}.shape + ({self.c.width},))"
+            text = f"{slot.dot}.reshape({slot.input.name}.shape + ({self.width},))"
         return f"{text}.copy()" if slot.input.name in self.c.lowered.written_arrays else text
 
     # -- what comes out ---------------------------------------------------------------------------------------------
@@ -548,7 +588,7 @@ class _Driver:
                 rows = dots[0]
                 if len(leaf.shape) > 1:
                     rows = self.c.fresh(f"{dots[0]}_rows")
-                    flat = f"np.ascontiguousarray({dots[0]}).reshape(({values[0]}.size, {self.c.width}))"
+                    flat = f"np.ascontiguousarray({dots[0]}).reshape(({values[0]}.size, {self.width}))"
                     lines.append(f"{rows} = {flat}")
                 lines.append(f"for {self.row} in range({self._size(leaf, values)}):")
                 at = self.row if offset == "0" else f"{offset} + {self.row}"
@@ -680,8 +720,6 @@ def _nested(shape: Sequence[int | None], counter: Iterator[int]) -> str:
 
 
 def _replace_returns(body: Block, finish: Any) -> Block:
-    from dataclasses import replace
-
     out: list[Statement] = []
     for s in body:
         if isinstance(s, Return):

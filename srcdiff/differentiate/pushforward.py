@@ -10,12 +10,14 @@ With a single direction the trailing axis and the loop vanish, and each tangent 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..analyses.activity import Activity, activity, has_arrays
 from ..analyses.liveness import reads
+from ..analyses.strided import Strided, strided
 from ..emitter.arrays import allocate_text, rebind_text, shape_text, tangent_call
 from ..errors import UnsupportedType
 from ..ir.expr import (
@@ -38,6 +40,7 @@ from ..ir.expr import (
     mul,
     rebuild,
     topological,
+    unconditional,
 )
 from ..ir.statements import (
     Allocate,
@@ -58,6 +61,7 @@ from ..ir.statements import (
     statements,
 )
 from ..ir.types import BOOL, INT64, ScalarType
+from ..optimize.dead import remove_dead
 from ..optimize.share import CHEAP, share
 from ..rules.arrays import ARRAY_RULES, STEPS
 from .isolate import isolate, not_multiplicative_tangent
@@ -74,6 +78,9 @@ Known = dict[tuple[Expr, Expr | None], Var]
 class Pushforward:
     """Differentiates one function in `width` directions at once; None is a single direction.
 
+    Directions that are many, or whose number is known at run time, are counted by a variable with the name `width`: a
+    loop of a literal length would be unrolled before it is vectorised.
+
     `dots` names the tangents of the varying parameters, and `elements` those of numbers that are items of inputs: by
     their text, the name of the tangent and its place. `finish` makes the statements of a `return` from values and
     tangents; `helper` gives local partials of a helper of numbers, `pushforward` the function that carries tangents
@@ -81,7 +88,7 @@ class Pushforward:
     """
 
     body: Block
-    width: int | None
+    width: int | str | None
     dots: dict[str, str]
     arrays: Sequence[str]
     scalars: Sequence[str]
@@ -93,6 +100,8 @@ class Pushforward:
     kinds: Sequence[Any] | None = None
     """Types of the results, where they are settled by all returns together."""
     complex_inputs: bool = False
+    scratch: Mapping[str, Allocate] = field(default_factory=dict)
+    """Arrays that the caller passes, with their tangents, for the function to write to."""
     branches: dict[int, str] = field(default_factory=dict)
     active: Activity = field(init=False)
     places: dict[str, set[int]] = field(init=False, default_factory=dict)
@@ -107,16 +116,24 @@ class Pushforward:
     k: Var | None = field(init=False, default=None)
     computed: dict[Expr, Var] = field(init=False, default_factory=dict)
     """Indices that the present statement has computed."""
+    strided: dict[str, Strided] = field(init=False, default_factory=dict)
+    """Views that have no tangents of their own: these are found in those of the array."""
     own: set[str] = field(init=False, default_factory=set)
     """Arrays that the function makes: their tangents are in C order."""
     given: set[str] = field(init=False, default_factory=set)
     """Tangents that the caller passes: they are his."""
+    passed: str = field(init=False, default="")
+    """One of them."""
 
     def run(self) -> Block:
         self.body = tuple(isolate(self.body, self.fresh))
         self.active = activity(self.body, self.scalars, self.arrays, self.elements)
         self.k = Var(self.fresh("k"), INT64) if self.width is not None else None
+        if self.k is not None:
+            parameters = {key.removesuffix("[]") for key in self.dots}
+            self.strided = strided(self.body, parameters)
         self.given = set(self.dots.values())
+        self.passed = next(iter([*self.dots.values(), *(name for name, _ in self.elements.values())]))
         views = {t.name for s in statements(self.body) if isinstance(s, Rebind)
                  for t, v in zip(s.targets, s.sources) if v.kind not in ("copy", "flatten")}  # fmt: skip
         made = {t.name for s in statements(self.body) for t in _made(s)}
@@ -125,7 +142,23 @@ class Pushforward:
         self.number = 0
         out: list[Statement] = []
         self._block(self.body, out, top=True)
-        return (*self._head(), *out)
+        body = remove_dead((*self._head(), *out))
+        return (*self._count_directions(body), *body)
+
+    def _count_directions(self, body: Block) -> Block:
+        """The number of directions, which a tangent that the caller passes tells, where the body uses it."""
+        if not isinstance(self.width, str):
+            return ()
+        mentioned = re.compile(rf"\b{self.width}\b")
+        for s in statements(body):
+            if (isinstance(s, Line) and mentioned.search(s.text)) or (isinstance(s, For) and self._count in s.bounds):
+                return (Line(f"{self.width} = {self.passed}.shape[-1]", self.width),)
+        return ()
+
+    @property
+    def _count(self) -> Expr:
+        """The number of directions in an expression."""
+        return Var(self.width, INT64) if isinstance(self.width, str) else Const(self.width)
 
     # -- names ------------------------------------------------------------------------------------------------------
 
@@ -150,7 +183,8 @@ class Pushforward:
         ending: tuple[Expr, ...] = () if self.k is None else (self.k,)
         kind = atom.type if atom.type.bits else ScalarType(atom.type.kind, 64)
         if isinstance(atom, Element):
-            return Element(self.dot(atom.array, True), (*atom.index, *ending), kind)
+            name, at = self._where(atom.array, atom.index)
+            return Element(name, (*at, *ending), kind)
         if key_of(atom) in self.elements:
             name, place = self.elements[key_of(atom)]
             at = (*place, *ending)
@@ -160,6 +194,13 @@ class Pushforward:
         if self.k is None or atom.name in local:
             return Var(name, kind)
         return Element(name, ending, kind)
+
+    def _where(self, array: str, index: tuple[int | Expr, ...]) -> tuple[str, tuple[int | Expr, ...]]:
+        """The array of tangents and the place in it that belong to an element."""
+        view = self.strided.get(array)
+        if view is None:
+            return self.dot(array, True), index
+        return self.dot(view.array, True), tuple(map(view.place, index))
 
     # -- which numbers live within one run --------------------------------------------------------------------------
 
@@ -225,7 +266,8 @@ class Pushforward:
     # -- blocks -----------------------------------------------------------------------------------------------------
 
     def _block(self, block: Block, out: list[Statement], top: bool = False) -> None:
-        for part in self.runs(block):
+        parts = self.runs(block)
+        for part, after in zip(parts, [*parts[1:], None]):
             if isinstance(part, tuple):
                 self.number += 1
                 self._straight(part, out, self.number)
@@ -233,6 +275,9 @@ class Pushforward:
                 self._control(part, out)
             elif isinstance(part, Return):
                 self._return(part, out)
+            elif isinstance(part, Allocate) and part.target.name in self.scratch:
+                following = after[0] if isinstance(after, tuple) else after
+                self._reuse(part, following, out)
             elif isinstance(part, Allocate):
                 out.append(part)
                 self._allocate(part, out)
@@ -270,6 +315,7 @@ class Pushforward:
                 continue
             self.computed.clear()
             later = {t.name for after in run[position:] for t in getattr(after, "targets", ())}
+            s = self._with_indices(s, out)
             if isinstance(s, Store):
                 self._store(s, chain, out, local, later)
                 out.append(s)
@@ -301,7 +347,30 @@ class Pushforward:
                 out.append(s)
         if chain:
             assert self.k is not None
-            out.append(For(self.k, (Const(self.width),), tuple(chain), (), iterable="directions"))
+            out.append(For(self.k, (self._count,), tuple(chain), (), iterable="directions"))
+
+    def _with_indices(self, s: Statement, out: list[Statement]) -> Statement:
+        """The statement with its indices computed before it, once for values and tangents.
+
+        Between a function and its derivative there is then no division or look-up, and LLVM computes sine and cosine
+        of the same number together.
+        """
+        if self.k is None or not isinstance(s, (Assign, Store)):
+            return s
+        varies = s.array in self.active.arrays if isinstance(s, Store) else self.active.reads(*s.values)
+        if not varies:
+            return s
+        values = (s.value,) if isinstance(s, Store) else s.values
+        certain = unconditional(values)
+        done: dict[Expr, Expr] = {}
+        for node in topological(values):
+            fresh = rebuild(node, tuple(done[a] for a in node.args))
+            if isinstance(fresh, Element) and node in certain:
+                fresh = Element(fresh.array, tuple(self._place(i, out) for i in fresh.index), fresh.type)
+            done[node] = fresh
+        if isinstance(s, Assign):
+            return replace(s, values=tuple(done[v] for v in values))
+        return replace(s, index=tuple(self._place(i, out) for i in s.index), value=done[s.value])
 
     def _weights_of(self, value: Expr, before: list[Statement]) -> tuple[Expr, dict[Expr, Expr]]:
         """The partials of an expression; calls of helpers that vary give theirs with their value."""
@@ -394,8 +463,7 @@ class Pushforward:
     def _place(self, i: int | Expr, before: list[Statement]) -> int | Expr:
         if not isinstance(i, Expr) or self.k is None:
             return i
-        plain = all(isinstance(n, (Var, Const)) or (isinstance(n, Op) and n.op in "+-*") for n in topological((i,)))
-        if plain:
+        if all(isinstance(n, (Var, Const)) or (isinstance(n, Op) and n.op in _LINEAR) for n in topological((i,))):
             return i
         if i not in self.computed:
             self.computed[i] = Var(self.fresh("at"), INT64)
@@ -507,24 +575,34 @@ class Pushforward:
         place = tuple(self._place(i, before) for i in s.index)
         out.extend(before)
         total = Const(0.0) if is_zero(total) else total
-        name = self.dot(s.array, True)
-        if self.k is None:
-            out.append(Store(name, place, total))
-        else:
-            chain.append(Store(name, (*place, self.k), total))
+        name, place = self._where(s.array, place)
+        if self.k is not None:
+            place = (*place, self.k)
+        if isinstance(total, Element) and (total.array, total.index) == (name, place):
+            return
+        (out if self.k is None else chain).append(Store(name, place, total))
 
     # -- arrays -----------------------------------------------------------------------------------------------------
 
     def _allocate(self, s: Allocate, out: list[Statement]) -> None:
         if s.target.name in self.active.arrays:
             name = self.dot(s.target.name, True)
-            out.append(Line(allocate_text(s, self.width, name, "empty" if s.stored else "zeros"), name))
+            out.append(Line(allocate_text(s, self.width, name), name))
+
+    def _reuse(self, s: Allocate, following: Statement | None, out: list[Statement]) -> None:
+        """The array is there; it starts with zeros where that is meant."""
+        if s.origin is not None and (following is None or following.origin is not s.origin):
+            out.append(Comment(f"# L{s.origin.line}: {' '.join(s.origin.text.split())}"))
+        dot = self.array_dot(s.target)
+        if s.fill == "zeros":
+            names = [s.target.name] + ([dot.name] if isinstance(dot, Var) else [])
+            out.extend(Line(f"{name}[:] = 0.0") for name in names)
 
     def _rebind(self, s: Rebind, out: list[Statement]) -> None:
         names: dict[str, str] = {}
         targets: list[Var] = []
         for target, source in zip(s.targets, s.sources):
-            if target.name in self.active.arrays:
+            if target.name in self.active.arrays and target.name not in self.strided:
                 names[target.name] = self.dot(target.name, True)
                 targets.append(target)
                 if source.array.name in self.active.arrays:
@@ -651,7 +729,7 @@ class Pushforward:
             return Var(name, kind)
         out.append(Line(f"{name} = np.empty({self.width}{_suffix(kind)})", name))
         body = (Store(name, (self.k,), total),)
-        out.append(For(self.k, (Const(self.width),), body, (), iterable="directions"))
+        out.append(For(self.k, (self._count,), body, (), iterable="directions"))
         return Var(name, kind)
 
     # -- the ends ---------------------------------------------------------------------------------------------------
@@ -698,6 +776,9 @@ class Pushforward:
             text = f"{name}.copy()" if name in self.given else f"np.zeros({self.width}{suffix})"
             lines.append(Line(f"{name} = {text}", name))
         return lines
+
+
+_LINEAR = ("+", "-", "*", "neg")
 
 
 def _made(s: Statement) -> tuple[Var, ...]:

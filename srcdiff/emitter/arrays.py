@@ -19,7 +19,7 @@ def shape_text(lengths: list[str]) -> str:
     return f"({lengths[0]},)" if len(lengths) == 1 else f"({', '.join(lengths)})"
 
 
-def allocate_text(s: Allocate, width: int | None = None, name: str = "", fill: str = "", *, plain: bool = False) -> str:
+def allocate_text(s: Allocate, width: int | str | None = None, name: str = "", *, plain: bool = False) -> str:
     """`x = np.zeros((n, 16))`; `plain` leaves out what NumPy takes by itself, as users do."""
     lengths = [expression(e, 1) for e in s.shape]
     if width is not None:
@@ -29,17 +29,17 @@ def allocate_text(s: Allocate, width: int | None = None, name: str = "", fill: s
         shape = shape_text(lengths)
     kind = s.target.type.numpy
     suffix = "" if kind == "float64" else f", np.{kind}"
-    return f"{name or s.target.name} = np.{fill or s.fill}({shape}{suffix})"
+    return f"{name or s.target.name} = np.{s.fill}({shape}{suffix})"
 
 
-def rebind_text(s: Rebind, names: Mapping[str, str] | None = None, width: int | None = None) -> str:
+def rebind_text(s: Rebind, names: Mapping[str, str] | None = None, width: int | str | None = None) -> str:
     """`u, v = v, u`, or the same for tangents, by the names that they have."""
     held = names or {}
     targets = ", ".join(held.get(t.name, t.name) for t in s.targets)
     return f"{targets} = {', '.join(_view(v, held, width) for v in s.sources)}"
 
 
-def _view(v: View, names: Mapping[str, str], width: int | None) -> str:
+def _view(v: View, names: Mapping[str, str], width: int | str | None) -> str:
     name = names.get(v.array.name, v.array.name)
     rank = getattr(v.array.type, "ndim", 1)
     if v.kind == "index":

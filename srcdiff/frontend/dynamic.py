@@ -168,13 +168,13 @@ class DynamicArrays(Subscripts):
 
     def allocate(
         self, name: str, dtype: ScalarType, shape: Sequence[Extent], lengths: Sequence[Expr], node: cst.CSTNode,
-        fill: str = "empty", stored: bool = True,
+        fill: str = "empty",
     ) -> Dynamic:  # fmt: skip
-        """A new array in the variable `name`; `stored` says that the caller stores to every element."""
+        """A new array in the variable `name`."""
         dtype = ScalarType(dtype.kind, 64) if dtype.bits == 0 else dtype
         target = self.variable(name, dtype, len(shape))
         places = tuple(self.at_least_zero(n, e) for n, e in zip(lengths, shape))
-        self.emit(Allocate(target, places, fill, stored and fill == "empty"))
+        self.emit(Allocate(target, places, fill))
         return Dynamic(name, dtype, tuple(shape), self.site(node))
 
     def whole(self, value: Indexed, node: cst.CSTNode, base: str = "part") -> Dynamic:
@@ -237,9 +237,8 @@ class DynamicArrays(Subscripts):
 
     def _spill_into(self, name: str, known: Array, node: cst.CSTNode) -> Dynamic:
         shape = tuple(Extent(n) for n in known.shape)
-        defined = not any(map(is_undefined, known.items))
         lengths = tuple(Const(n) for n in known.shape)
-        array = self.allocate(name, known.dtype, shape, lengths, node, stored=defined)
+        array = self.allocate(name, known.dtype, shape, lengths, node)
         from .expressions import _indices
 
         saved, self.origin = self.origin, None

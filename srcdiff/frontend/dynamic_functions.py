@@ -65,9 +65,9 @@ def _shape(self: DynamicReductions, value: Value, node: cst.Call) -> tuple[list[
 
 def _new(
     self: DynamicReductions, extents: Sequence[Extent], lengths: Sequence[Expr], dtype: ScalarType, node: cst.Call,
-    fill: str, stored: bool = False,
+    fill: str,
 ) -> Dynamic:  # fmt: skip
-    return self.allocate(self.target_name(node), dtype, extents, lengths, node, fill, stored)
+    return self.allocate(self.target_name(node), dtype, extents, lengths, node, fill)
 
 
 @dynamic_function("zeros", "empty")
@@ -432,7 +432,7 @@ def _concatenate(self: DynamicReductions, arguments: list[Value], keywords: dict
     shape = list(parts[0].shape)
     lengths = [self.length(parts[0], n) for n in range(rank)]
     shape[axis], lengths[axis] = (extent if exact else self.unknown_extent()), running
-    result = _new(self, shape, lengths, dtype, node, "empty", True)
+    result = _new(self, shape, lengths, dtype, node, "empty")
     for p, start in zip(parts, starts):
         def body(at: tuple[Expr, ...], p: Indexed = p, start: Expr = start) -> None:
             places = list(at)
@@ -570,7 +570,7 @@ def _interp(self: DynamicReductions, arguments: list[Value], keywords: dict[str,
     points = self.steady(x, node)
     rank = len(points.shape)
     lengths = [self.length(points, n) for n in range(rank)]
-    result = _new(self, points.shape, lengths, promote(points.dtype, values.dtype), node, "empty", True)
+    result = _new(self, points.shape, lengths, promote(points.dtype, values.dtype), node, "empty")
 
     def body(at: tuple[Expr, ...]) -> None:
         target = self.item_at(result, at)

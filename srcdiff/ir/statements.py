@@ -85,15 +85,11 @@ class Store(Statement):
 
 @dataclass(frozen=True)
 class Allocate(Statement):
-    """`target = np.zeros(shape)`: a new array; `fill` is "zeros" or "empty".
-
-    `stored` says that every element is stored to before any is read.
-    """
+    """`target = np.zeros(shape)`: a new array; `fill` is "zeros" or "empty"."""
 
     target: Var
     shape: tuple[Expr, ...]
     fill: str
-    stored: bool = False
 
 
 @dataclass(frozen=True)

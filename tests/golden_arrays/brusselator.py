@@ -4,16 +4,17 @@ by srcdiff 0.1.0.
 forward mode   inputs y; constant t, dy
 varying        u, v
 returns        d/dy
-directions     32 at once, chunk by chunk: the length of y is known at run time
+directions     up to 64 at once, chunk by chunk: the length of y is known at run time
 """
 
 import numpy as np
 
 
 def brusselator_tangents(t, y, y_dot, dy, dy_dot):
-    """Values of brusselator and their tangents in 32 directions."""
-    u_dot = np.zeros(32)
-    v_dot = np.zeros(32)
+    """Values of brusselator and their tangents in many directions."""
+    directions = y_dot.shape[-1]
+    u_dot = np.zeros(directions)
+    v_dot = np.zeros(directions)
     n = len(y) // 2  # L35
     for i in range(1, n - 1):  # L36
         u, v = y[2 * i], y[2 * i + 1]  # L37
@@ -23,7 +24,7 @@ def brusselator_tangents(t, y, y_dot, dy, dy_dot):
         dy_by_u_2 = 3.0 - 2.0 * u * v
         dy_by_v_2 = 0.04 + u * u
         dy[2 * i + 1] = 3.0 * u - u * u * v + 0.02 * (y[2 * i - 1] - 2.0 * v + y[2 * i + 3])  # L39
-        for k in range(32):
+        for k in range(directions):
             u_dot_new = y_dot[2 * i, k]
             v_dot_new = y_dot[2 * i + 1, k]
             u_dot[k] = u_dot_new
@@ -46,20 +47,22 @@ def brusselator_tangents(t, y, y_dot, dy, dy_dot):
 def brusselator_jacobian(t, y, dy):
     if dy is y:
         raise ValueError("dy and y must be different arrays")
-    y_dot = np.zeros((len(y), 32))
     columns = len(y)
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(y))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    y_dot = np.zeros((len(y), directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
         dy_filled = dy.copy()
-        dy_filled_dot = np.zeros(dy.shape + (32,))
+        dy_filled_dot = np.zeros(dy.shape + (directions,))
         brusselator_tangents(t, y, y_dot, dy_filled, dy_filled_dot)
         if first == 0:
             jac = np.empty((len(dy_filled), len(y)))
         for row in range(len(dy_filled)):
-            for column in range(first, min(first + 32, len(y))):
+            for column in range(first, min(first + directions, len(y))):
                 jac[row, column] = dy_filled_dot[row, column - first]
-        for column in range(first, min(first + 32, len(y))):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 0.0
     dy[:] = dy_filled
     return jac

@@ -4,20 +4,21 @@ by srcdiff 0.1.0.
 forward mode   inputs y; constant t, k
 varying        dy
 returns        the matrix m x n: outputs by inputs
-directions     32 at once, chunk by chunk: the length of y is known at run time
+directions     up to 64 at once, chunk by chunk: the length of y is known at run time
 """
 
 import numpy as np
 
 
-def heat_tangents(t, y, y_dot, k):
-    """Values of heat and their tangents in 32 directions."""
+def heat_tangents(t, y, y_dot, k, dy, dy_dot):
+    """Values of heat and their tangents in many directions."""
+    directions = y_dot.shape[-1]
     # L29: dy = np.zeros_like(y)
-    dy = np.zeros(len(y))
-    dy_dot = np.zeros((len(y), 32))
+    dy[:] = 0.0
+    dy_dot[:] = 0.0
     for i in range(len(y) - 2):  # L30: dy[1:-1] = k * (y[:-2] - 2.0 * y[1:-1] + y[2:])
         dy[i + 1] = k * (y[i] - 2.0 * y[i + 1] + y[i + 2])
-        for k_2 in range(32):
+        for k_2 in range(directions):
             dy_dot[i + 1, k_2] = (
                 k * y_dot[i, k_2]
                 - 2.0 * k * y_dot[i + 1, k_2]
@@ -27,17 +28,21 @@ def heat_tangents(t, y, y_dot, k):
 
 
 def heat_jacobian_matrix(t, y, k):
-    y_dot = np.zeros((len(y), 32))
     columns = len(y)
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(y))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    y_dot = np.zeros((len(y), directions))
+    dy = np.empty(len(y))
+    dy_dot = np.empty((len(y), directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
-        value, value_dot = heat_tangents(t, y, y_dot, k)
+        value, value_dot = heat_tangents(t, y, y_dot, k, dy, dy_dot)
         if first == 0:
             out = np.empty((len(value), len(y)))
         for row in range(len(value)):
-            for column in range(first, min(first + 32, len(y))):
+            for column in range(first, min(first + directions, len(y))):
                 out[row, column] = value_dot[row, column - first]
-        for column in range(first, min(first + 32, len(y))):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 0.0
     return out

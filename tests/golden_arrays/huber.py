@@ -3,41 +3,43 @@ by srcdiff 0.1.0.
 
 forward mode   inputs r; constant delta
 returns        d/dr
-directions     32 at once, chunk by chunk: the length of r is known at run time
+directions     up to 64 at once, chunk by chunk: the length of r is known at run time
 """
 
 import math
 import numpy as np
 
 
-def huber_tangents(r, r_dot, delta):
-    """Values of huber and their tangents in 32 directions."""
-    # L145: return np.where(np.abs(r) <= delta, 0.5 * r**2, delta * (np.abs(r) - 0.5 * de...
-    result = np.empty(len(r))
-    result_dot = np.empty((len(r), 32))
-    for i in range(len(r)):
+def huber_tangents(r, r_dot, delta, result, result_dot):
+    """Values of huber and their tangents in many directions."""
+    directions = r_dot.shape[-1]
+    for i in range(len(r)):  # L145: return np.where(np.abs(r) <= delta, 0.5 * r**2, delta * (np.abs(r) - 0.5 * delta))
         result_by_r = (
             (r[i] if np.abs(r[i]) <= delta else 0.0)
             + (0.0 if np.abs(r[i]) <= delta else delta if r[i] > 0.0 else -delta if r[i] < 0.0 else 0.0 if r[i] == 0.0 else math.nan * delta)
         )
         result[i] = 0.5 * r[i]**2 if np.abs(r[i]) <= delta else delta * (np.abs(r[i]) - 0.5 * delta)
-        for k in range(32):
+        for k in range(directions):
             result_dot[i, k] = result_by_r * r_dot[i, k]
     return result, result_dot
 
 
 def huber_jacobian(r, delta):
-    r_dot = np.zeros((len(r), 32))
     columns = len(r)
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(r))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    r_dot = np.zeros((len(r), directions))
+    result = np.empty(len(r))
+    result_dot = np.empty((len(r), directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(r))):
             r_dot[column, column - first] = 1.0
-        value, value_dot = huber_tangents(r, r_dot, delta)
+        value, value_dot = huber_tangents(r, r_dot, delta, result, result_dot)
         if first == 0:
             jac = np.empty((len(value), len(r)))
         for row in range(len(value)):
-            for column in range(first, min(first + 32, len(r))):
+            for column in range(first, min(first + directions, len(r))):
                 jac[row, column] = value_dot[row, column - first]
-        for column in range(first, min(first + 32, len(r))):
+        for column in range(first, min(first + directions, len(r))):
             r_dot[column, column - first] = 0.0
     return jac

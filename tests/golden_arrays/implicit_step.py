@@ -4,7 +4,7 @@ by srcdiff 0.1.0.
 forward mode   inputs u, dt; constant A
 varying        M
 returns        (d/du, d/ddt)
-directions     32 at once, chunk by chunk: the length of u is known at run time
+directions     up to 64 at once, chunk by chunk: the length of u is known at run time
 """
 
 import numpy as np
@@ -63,21 +63,19 @@ def solve_21_tangent(a, b, a_dot, b_dot, out):
     return solve_columns(a, b_dot - product)
 
 
-def implicit_step_tangents(u, u_dot, A, dt, dt_dot):
-    """Values of implicit_step and their tangents in 32 directions."""
+def implicit_step_tangents(u, u_dot, A, dt, dt_dot, M, M_dot):
+    """Values of implicit_step and their tangents in many directions."""
+    directions = u_dot.shape[-1]
     n = len(u)  # L121
     if n != A.shape[0]:
         raise ValueError("arrays of different lengths meet (line 122); write x[:1] to repeat one element")
     if n != A.shape[1]:
         raise ValueError("arrays of different lengths meet (line 122); write x[:1] to repeat one element")
-    # L122: M = np.eye(n) - dt * A
-    M = np.empty((n, n))
-    M_dot = np.empty((n, n, 32))
-    for i in range(n):
+    for i in range(n):  # L122: M = np.eye(n) - dt * A
         for j in range(n):
             M_by_dt = A[i, j]
             M[i, j] = (1.0 if i == j else 0.0) - dt * A[i, j]
-            for k in range(32):
+            for k in range(directions):
                 M_dot[i, j, k] = -M_by_dt * dt_dot[k]
     # L123: return np.linalg.solve(M, u)
     solution = np.linalg.solve(M, u)
@@ -86,25 +84,29 @@ def implicit_step_tangents(u, u_dot, A, dt, dt_dot):
 
 
 def implicit_step_jacobian(u, A, dt):
-    u_dot = np.zeros((len(u), 32))
-    dt_dot = np.zeros(32)
     columns = len(u) + 1
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(u))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    u_dot = np.zeros((len(u), directions))
+    dt_dot = np.zeros(directions)
+    M = np.empty((len(u), len(u)))
+    M_dot = np.empty((len(u), len(u), directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(u))):
             u_dot[column, column - first] = 1.0
-        for column in range(max(first, len(u)), min(first + 32, len(u) + 1)):
+        for column in range(max(first, len(u)), min(first + directions, len(u) + 1)):
             dt_dot[column - first] = 1.0
-        value, value_dot = implicit_step_tangents(u, u_dot, A, dt, dt_dot)
+        value, value_dot = implicit_step_tangents(u, u_dot, A, dt, dt_dot, M, M_dot)
         if first == 0:
             jac = np.empty((len(value), len(u)))
             jac_2 = np.empty((len(value), 1))
         for row in range(len(value)):
-            for column in range(first, min(first + 32, len(u))):
+            for column in range(first, min(first + directions, len(u))):
                 jac[row, column] = value_dot[row, column - first]
-            for column in range(max(first, len(u)), min(first + 32, len(u) + 1)):
+            for column in range(max(first, len(u)), min(first + directions, len(u) + 1)):
                 jac_2[row, column - len(u)] = value_dot[row, column - first]
-        for column in range(first, min(first + 32, len(u))):
+        for column in range(first, min(first + directions, len(u))):
             u_dot[column, column - first] = 0.0
-        for column in range(max(first, len(u)), min(first + 32, len(u) + 1)):
+        for column in range(max(first, len(u)), min(first + directions, len(u) + 1)):
             dt_dot[column - first] = 0.0
     return (jac, jac_2.reshape(value.shape))

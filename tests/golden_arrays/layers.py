@@ -4,7 +4,7 @@ by srcdiff 0.1.0.
 forward mode   inputs x; constant W1, b1, W2, b2
 varying        hidden
 returns        d/dx
-directions     32 at once, chunk by chunk: the length of x is known at run time
+directions     up to 64 at once, chunk by chunk: the length of x is known at run time
 """
 
 import math
@@ -42,8 +42,9 @@ def matmul_21_tangent(a, b, a_dot, b_dot, out):
     return tangent + np.ascontiguousarray(a) @ b_dot
 
 
-def layers_tangents(x, x_dot, W1, b1, W2, b2):
-    """Values of layers and their tangents in 32 directions."""
+def layers_tangents(x, x_dot, W1, b1, W2, b2, hidden, hidden_dot, result, result_dot):
+    """Values of layers and their tangents in many directions."""
+    directions = x_dot.shape[-1]
     if W1.shape[1] != len(x):
         raise ValueError("the lengths that `@` sums over differ (line 116)")
     # L116: hidden = np.tanh(W1 @ x + b1)
@@ -51,12 +52,10 @@ def layers_tangents(x, x_dot, W1, b1, W2, b2):
     product_dot = matmul_21_tangent(W1, x, None, np.ascontiguousarray(x_dot), product)
     if W1.shape[0] != len(b1):
         raise ValueError("arrays of different lengths meet (line 116); write x[:1] to repeat one element")
-    hidden = np.empty(W1.shape[0])
-    hidden_dot = np.empty((W1.shape[0], 32))
     for i in range(W1.shape[0]):
         hidden_by_product = sech_squared(product[i] + b1[i])
         hidden[i] = np.tanh(product[i] + b1[i])
-        for k in range(32):
+        for k in range(directions):
             hidden_dot[i, k] = hidden_by_product * product_dot[i, k]
     if W2.shape[1] != W1.shape[0]:
         raise ValueError("the lengths that `@` sums over differ (line 117)")
@@ -65,27 +64,31 @@ def layers_tangents(x, x_dot, W1, b1, W2, b2):
     product_2_dot = matmul_21_tangent(W2, hidden, None, hidden_dot, product_2)
     if W2.shape[0] != len(b2):
         raise ValueError("arrays of different lengths meet (line 117); write x[:1] to repeat one element")
-    result = np.empty(W2.shape[0])
-    result_dot = np.empty((W2.shape[0], 32))
     for i in range(W2.shape[0]):
         result[i] = product_2[i] + b2[i]
-        for k in range(32):
+        for k in range(directions):
             result_dot[i, k] = product_2_dot[i, k]
     return result, result_dot
 
 
 def layers_jacobian(x, W1, b1, W2, b2):
-    x_dot = np.zeros((len(x), 32))
     columns = len(x)
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(x))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    x_dot = np.zeros((len(x), directions))
+    hidden = np.empty(W1.shape[0])
+    hidden_dot = np.empty((W1.shape[0], directions))
+    result = np.empty(W2.shape[0])
+    result_dot = np.empty((W2.shape[0], directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(x))):
             x_dot[column, column - first] = 1.0
-        value, value_dot = layers_tangents(x, x_dot, W1, b1, W2, b2)
+        value, value_dot = layers_tangents(x, x_dot, W1, b1, W2, b2, hidden, hidden_dot, result, result_dot)
         if first == 0:
             jac = np.empty((len(value), len(x)))
         for row in range(len(value)):
-            for column in range(first, min(first + 32, len(x))):
+            for column in range(first, min(first + directions, len(x))):
                 jac[row, column] = value_dot[row, column - first]
-        for column in range(first, min(first + 32, len(x))):
+        for column in range(first, min(first + directions, len(x))):
             x_dot[column, column - first] = 0.0
     return jac

@@ -4,7 +4,7 @@ by srcdiff 0.1.0.
 forward mode   inputs mean, cov; constant x
 varying        d, _, logdet
 returns        (d/dmean, d/dcov)
-directions     32 at once, chunk by chunk: the length of mean, cov is known at run time
+directions     up to 64 at once, chunk by chunk: the length of mean, cov is known at run time
 """
 
 import numpy as np
@@ -73,18 +73,16 @@ def slogdet_2_tangents(a, a_dot, sign, logdet):
     return np.zeros(size, a_dot.dtype), gradient.reshape(n * n) @ directions
 
 
-def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot):
-    """Values of log_likelihood and their tangents in 32 directions."""
-    __dot = np.zeros(32)
-    logdet_dot = np.zeros(32)
+def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot, d, d_dot):
+    """Values of log_likelihood and their tangents in many directions."""
+    directions = mean_dot.shape[-1]
+    __dot = np.zeros(directions)
+    logdet_dot = np.zeros(directions)
     if len(x) != len(mean):
         raise ValueError("arrays of different lengths meet (line 154); write x[:1] to repeat one element")
-    # L154: d = x - mean
-    d = np.empty(len(x))
-    d_dot = np.empty((len(x), 32))
-    for i in range(len(x)):
+    for i in range(len(x)):  # L154: d = x - mean
         d[i] = x[i] - mean[i]
-        for k in range(32):
+        for k in range(directions):
             d_dot[i, k] = -mean_dot[i, k]
     if cov.shape[0] != cov.shape[1]:
         raise ValueError("np.linalg.slogdet takes a square matrix (line 155)")
@@ -92,7 +90,7 @@ def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot):
     logdet_2, logdet_3 = np.linalg.slogdet(cov)
     logdet_2_dot, logdet_3_dot = slogdet_2_tangents(cov, np.ascontiguousarray(cov_dot), logdet_2, logdet_3)
     _, logdet = logdet_2, logdet_3
-    for k in range(32):
+    for k in range(directions):
         __dot_new = logdet_2_dot[k]
         logdet_dot_new = logdet_3_dot[k]
         __dot[k] = __dot_new
@@ -104,43 +102,47 @@ def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot):
     # L156: return -0.5 * (d @ np.linalg.solve(cov, d) + logdet)
     solution = np.linalg.solve(cov, d)
     solution_dot = solve_21_tangent(cov, d, np.ascontiguousarray(cov_dot), d_dot, solution)
-    total_dot = np.zeros(32)
+    total_dot = np.zeros(directions)
     total = 0.0
     for i in range(len(x)):
         total_by_d = solution[i]
         total_by_solution = d[i]
         total = total + d[i] * solution[i]
-        for k in range(32):
+        for k in range(directions):
             total_dot[k] = (
                 total_dot[k]
                 + total_by_d * d_dot[i, k]
                 + total_by_solution * solution_dot[i, k]
             )
-    value_dot = np.empty(32)
-    for k in range(32):
+    value_dot = np.empty(directions)
+    for k in range(directions):
         value_dot[k] = -(0.5 * total_dot[k] + 0.5 * logdet_dot[k])
     return -0.5 * (total + logdet), value_dot
 
 
 def log_likelihood_jacobian(x, mean, cov):
-    mean_dot = np.zeros((len(mean), 32))
-    cov_dot = np.zeros((cov.size, 32))
     columns = len(mean) + cov.size
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(mean))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    mean_dot = np.zeros((len(mean), directions))
+    cov_dot = np.zeros((cov.size, directions))
+    d = np.empty(len(x))
+    d_dot = np.empty((len(x), directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(mean))):
             mean_dot[column, column - first] = 1.0
-        for column in range(max(first, len(mean)), min(first + 32, len(mean) + cov.size)):
+        for column in range(max(first, len(mean)), min(first + directions, len(mean) + cov.size)):
             cov_dot[column - len(mean), column - first] = 1.0
-        value, value_dot_2 = log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot.reshape(cov.shape + (32,)))
+        value, value_dot_2 = log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot.reshape(cov.shape + (directions,)), d, d_dot)
         if first == 0:
             jac = np.empty((1, len(mean)))
             jac_2 = np.empty((1, cov.size))
-        for column in range(first, min(first + 32, len(mean))):
+        for column in range(first, min(first + directions, len(mean))):
             jac[0, column] = value_dot_2[column - first]
-        for column in range(max(first, len(mean)), min(first + 32, len(mean) + cov.size)):
+        for column in range(max(first, len(mean)), min(first + directions, len(mean) + cov.size)):
             jac_2[0, column - len(mean)] = value_dot_2[column - first]
-        for column in range(first, min(first + 32, len(mean))):
+        for column in range(first, min(first + directions, len(mean))):
             mean_dot[column, column - first] = 0.0
-        for column in range(max(first, len(mean)), min(first + 32, len(mean) + cov.size)):
+        for column in range(max(first, len(mean)), min(first + directions, len(mean) + cov.size)):
             cov_dot[column - len(mean), column - first] = 0.0
     return (jac.reshape(mean.shape), jac_2.reshape(cov.shape))

@@ -4,23 +4,24 @@ by srcdiff 0.1.0.
 forward mode   inputs y; constant t, F
 varying        dy
 returns        nothing; fills out, m x n: outputs by inputs
-directions     32 at once, chunk by chunk: the length of y is known at run time
+directions     up to 64 at once, chunk by chunk: the length of y is known at run time
 """
 
 import numpy as np
 
 
-def lorenz96_tangents(t, y, y_dot, F):
-    """Values of lorenz96 and their tangents in 32 directions."""
+def lorenz96_tangents(t, y, y_dot, F, dy, dy_dot):
+    """Values of lorenz96 and their tangents in many directions."""
+    directions = y_dot.shape[-1]
     n = len(y)  # L21
-    dy = np.empty(n)  # L22
-    dy_dot = np.zeros((n, 32))
+    # L22: dy = np.empty(n)
     for i in range(n):  # L23
-        dy_by_y = y[i - 1]
-        dy_by_y_2 = y[(i + 1) % n] - y[i - 2]
         at = (i + 1) % n
-        dy[i] = (y[(i + 1) % n] - y[i - 2]) * y[i - 1] - y[i] + F  # L24
-        for k in range(32):
+        dy_by_y = y[i - 1]
+        dy_by_y_2 = y[at] - y[i - 2]
+        # L24: dy[i] = (y[(i + 1) % n] - y[i - 2]) * y[i - 1] - y[i] + F
+        dy[i] = (y[at] - y[i - 2]) * y[i - 1] - y[i] + F
+        for k in range(directions):
             dy_dot[i, k] = (
                 dy_by_y * y_dot[at, k]
                 - dy_by_y * y_dot[i - 2, k]
@@ -31,17 +32,21 @@ def lorenz96_tangents(t, y, y_dot, F):
 
 
 def lorenz96_jacobian_into(out, t, y, F):
-    y_dot = np.zeros((len(y), 32))
     columns = len(y)
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(y))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    y_dot = np.zeros((len(y), directions))
+    dy = np.empty(len(y))
+    dy_dot = np.empty((len(y), directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
-        value, value_dot = lorenz96_tangents(t, y, y_dot, F)
+        value, value_dot = lorenz96_tangents(t, y, y_dot, F, dy, dy_dot)
         if first == 0:
             if out.shape != (len(value), len(y)):
                 raise ValueError("out must have a row an output and a column an input")
         for row in range(len(value)):
-            for column in range(first, min(first + 32, len(y))):
+            for column in range(first, min(first + directions, len(y))):
                 out[row, column] = value_dot[row, column - first]
-        for column in range(first, min(first + 32, len(y))):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 0.0

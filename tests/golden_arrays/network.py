@@ -4,7 +4,7 @@ by srcdiff 0.1.0.
 forward mode   inputs y, w; constant source, target
 varying        dy
 returns        (d/dy, d/dw)
-directions     32 at once, chunk by chunk: the length of y, w is known at run time
+directions     up to 64 at once, chunk by chunk: the length of y, w is known at run time
 """
 
 import math
@@ -17,46 +17,49 @@ def sech_squared(x):
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
 
-def network_tangents(y, y_dot, source, target, w, w_dot):
-    """Values of network and their tangents in 32 directions."""
-    # L127: dy = -y
-    dy = np.empty(len(y))
-    dy_dot = np.empty((len(y), 32))
-    for i in range(len(y)):
+def network_tangents(y, y_dot, source, target, w, w_dot, dy, dy_dot):
+    """Values of network and their tangents in many directions."""
+    directions = y_dot.shape[-1]
+    for i in range(len(y)):  # L127: dy = -y
         dy[i] = -y[i]
-        for k_2 in range(32):
+        for k_2 in range(directions):
             dy_dot[i, k_2] = -y_dot[i, k_2]
     for k in range(len(source)):  # L128
-        dy_by_w = math.tanh(y[source[k]])
-        dy_by_y = w[k] * sech_squared(y[source[k]])
         at = target[k]
         at_2 = source[k]
-        dy[target[k]] += w[k] * math.tanh(y[source[k]])  # L129
-        for k_2 in range(32):
+        dy_by_w = math.tanh(y[at_2])
+        dy_by_y = w[k] * sech_squared(y[at_2])
+        # L129: dy[target[k]] += w[k] * math.tanh(y[source[k]])
+        dy[at] += w[k] * math.tanh(y[at_2])
+        for k_2 in range(directions):
             dy_dot[at, k_2] = dy_dot[at, k_2] + dy_by_w * w_dot[k, k_2] + dy_by_y * y_dot[at_2, k_2]
     return dy, dy_dot
 
 
 def network_jacobian(y, source, target, w):
-    y_dot = np.zeros((len(y), 32))
-    w_dot = np.zeros((len(w), 32))
     columns = len(y) + len(w)
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(y))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    y_dot = np.zeros((len(y), directions))
+    w_dot = np.zeros((len(w), directions))
+    dy = np.empty(len(y))
+    dy_dot = np.empty((len(y), directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
-        for column in range(max(first, len(y)), min(first + 32, len(y) + len(w))):
+        for column in range(max(first, len(y)), min(first + directions, len(y) + len(w))):
             w_dot[column - len(y), column - first] = 1.0
-        value, value_dot = network_tangents(y, y_dot, source, target, w, w_dot)
+        value, value_dot = network_tangents(y, y_dot, source, target, w, w_dot, dy, dy_dot)
         if first == 0:
             jac = np.empty((len(value), len(y)))
             jac_2 = np.empty((len(value), len(w)))
         for row in range(len(value)):
-            for column in range(first, min(first + 32, len(y))):
+            for column in range(first, min(first + directions, len(y))):
                 jac[row, column] = value_dot[row, column - first]
-            for column in range(max(first, len(y)), min(first + 32, len(y) + len(w))):
+            for column in range(max(first, len(y)), min(first + directions, len(y) + len(w))):
                 jac_2[row, column - len(y)] = value_dot[row, column - first]
-        for column in range(first, min(first + 32, len(y))):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 0.0
-        for column in range(max(first, len(y)), min(first + 32, len(y) + len(w))):
+        for column in range(max(first, len(y)), min(first + directions, len(y) + len(w))):
             w_dot[column - len(y), column - first] = 0.0
     return (jac, jac_2)

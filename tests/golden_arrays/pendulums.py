@@ -4,24 +4,26 @@ by srcdiff 0.1.0.
 forward mode   inputs y; constant k
 varying        angle, speed, pull
 returns        d/dy
-directions     32 at once, chunk by chunk: the length of y is known at run time
+directions     up to 64 at once, chunk by chunk: the length of y is known at run time
 """
 
 import numpy as np
 
 
-def pendulums_tangents(y, y_dot, k):
-    """Values of pendulums and their tangents in 32 directions."""
+def pendulums_tangents(y, y_dot, k, pull, pull_dot, values, values_dot):
+    """Values of pendulums and their tangents in many directions."""
+    directions = y_dot.shape[-1]
     n = len(y) // 2  # L78
     angle_dot, speed_dot = y_dot[:n], y_dot[n:]
     angle, speed = y[:n], y[n:]  # L79
-    pull = np.zeros(n)  # L80
-    pull_dot = np.zeros((n, 32))
+    # L80: pull = np.zeros(n)
+    pull[:] = 0.0
+    pull_dot[:] = 0.0
     if max(n - 1, 0) != max(len(angle) - 1, 0):
         raise ValueError("arrays of different lengths meet (line 81); write x[:1] to repeat one element")
     for i in range(n - 1):  # L81: pull[1:] += k * (angle[:-1] - angle[1:])
         pull[i + 1] += k * (angle[i] - angle[i + 1])
-        for k_2 in range(32):
+        for k_2 in range(directions):
             pull_dot[i + 1, k_2] = (
                 pull_dot[i + 1, k_2]
                 + k * angle_dot[i, k_2]
@@ -31,50 +33,54 @@ def pendulums_tangents(y, y_dot, k):
         raise ValueError("arrays of different lengths meet (line 82); write x[:1] to repeat one element")
     for i in range(n - 1):  # L82: pull[:-1] += k * (angle[1:] - angle[:-1])
         pull[i] += k * (angle[i + 1] - angle[i])
-        for k_2 in range(32):
+        for k_2 in range(directions):
             pull_dot[i, k_2] = pull_dot[i, k_2] + k * angle_dot[i + 1, k_2] - k * angle_dot[i, k_2]
     if n != len(angle):
         raise ValueError("arrays of different lengths meet (line 83); write x[:1] to repeat one element")
     # L83: return np.concatenate((speed, pull - np.sin(angle)))
     factor = np.empty(len(angle))
-    factor_dot = np.empty((len(angle), 32))
+    factor_dot = np.empty((len(angle), directions))
     for i in range(len(factor)):
         factor_by_angle = np.cos(angle[i])
         factor[i] = np.sin(angle[i])
-        for k_2 in range(32):
+        for k_2 in range(directions):
             factor_dot[i, k_2] = factor_by_angle * angle_dot[i, k_2]
-    values = np.empty(n)
-    values_dot = np.empty((n, 32))
     for i in range(n):
         values[i] = pull[i] - factor[i]
-        for k_2 in range(32):
+        for k_2 in range(directions):
             values_dot[i, k_2] = pull_dot[i, k_2] - factor_dot[i, k_2]
     array = np.empty(len(speed) + n)
-    array_dot = np.empty((len(speed) + n, 32))
+    array_dot = np.empty((len(speed) + n, directions))
     for i in range(len(speed)):
         array[i] = speed[i]
-        for k_2 in range(32):
+        for k_2 in range(directions):
             array_dot[i, k_2] = speed_dot[i, k_2]
     for i in range(n):
         at = len(speed) + i
-        array[len(speed) + i] = values[i]
-        for k_2 in range(32):
+        array[at] = values[i]
+        for k_2 in range(directions):
             array_dot[at, k_2] = values_dot[i, k_2]
     return array, array_dot
 
 
 def pendulums_jacobian(y, k):
-    y_dot = np.zeros((len(y), 32))
     columns = len(y)
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(y))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    y_dot = np.zeros((len(y), directions))
+    pull = np.empty(len(y) // 2)
+    pull_dot = np.empty((len(y) // 2, directions))
+    values = np.empty(len(y) // 2)
+    values_dot = np.empty((len(y) // 2, directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
-        value, value_dot = pendulums_tangents(y, y_dot, k)
+        value, value_dot = pendulums_tangents(y, y_dot, k, pull, pull_dot, values, values_dot)
         if first == 0:
             jac = np.empty((len(value), len(y)))
         for row in range(len(value)):
-            for column in range(first, min(first + 32, len(y))):
+            for column in range(first, min(first + directions, len(y))):
                 jac[row, column] = value_dot[row, column - first]
-        for column in range(first, min(first + 32, len(y))):
+        for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 0.0
     return jac

@@ -4,14 +4,15 @@ by srcdiff 0.1.0.
 forward mode   inputs u; constant r
 varying        out
 returns        d/du
-directions     32 at once, chunk by chunk: the length of u is known at run time
+directions     up to 64 at once, chunk by chunk: the length of u is known at run time
 """
 
 import numpy as np
 
 
 def stencil_2d_tangents(u, u_dot, r):
-    """Values of stencil_2d and their tangents in 32 directions."""
+    """Values of stencil_2d and their tangents in many directions."""
+    directions = u_dot.shape[-1]
     out_dot = u_dot.copy()
     out = u.copy()  # L139
     for i in range(u.shape[0] - 2):  # L140: out[1:-1, 1:-1] += r * (u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:] - 4.0 * u[1:-1, 1:-1])
@@ -23,7 +24,7 @@ def stencil_2d_tangents(u, u_dot, r):
                 + u[i + 1, j + 2]
                 - 4.0 * u[i + 1, j + 1]
             )
-            for k in range(32):
+            for k in range(directions):
                 out_dot[i + 1, j + 1, k] = (
                     out_dot[i + 1, j + 1, k]
                     + r * u_dot[i, j + 1, k]
@@ -36,18 +37,20 @@ def stencil_2d_tangents(u, u_dot, r):
 
 
 def stencil_2d_jacobian(u, r):
-    u_dot = np.zeros((u.size, 32))
     columns = u.size
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, u.size)):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    u_dot = np.zeros((u.size, directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, u.size)):
             u_dot[column, column - first] = 1.0
-        value, value_dot = stencil_2d_tangents(u, u_dot.reshape(u.shape + (32,)), r)
+        value, value_dot = stencil_2d_tangents(u, u_dot.reshape(u.shape + (directions,)), r)
         if first == 0:
             jac = np.empty((value.size, u.size))
-        value_dot_rows = np.ascontiguousarray(value_dot).reshape((value.size, 32))
+        value_dot_rows = np.ascontiguousarray(value_dot).reshape((value.size, directions))
         for row in range(value.size):
-            for column in range(first, min(first + 32, u.size)):
+            for column in range(first, min(first + directions, u.size)):
                 jac[row, column] = value_dot_rows[row, column - first]
-        for column in range(first, min(first + 32, u.size)):
+        for column in range(first, min(first + directions, u.size)):
             u_dot[column, column - first] = 0.0
     return jac.reshape(value.shape + u.shape)

@@ -5,44 +5,50 @@ forward mode   inputs u; constant c, dx
 varying        du
 returns        d/du
 branches       L54: derivative of the branch taken
-directions     32 at once, chunk by chunk: the length of u is known at run time
+directions     up to 64 at once, chunk by chunk: the length of u is known at run time
 """
 
 import numpy as np
 
 
-def upwind_tangents(u, u_dot, c, dx):
-    """Values of upwind and their tangents in 32 directions."""
-    du = np.zeros(len(u))  # L52
-    du_dot = np.zeros((len(u), 32))
+def upwind_tangents(u, u_dot, c, dx, du, du_dot):
+    """Values of upwind and their tangents in many directions."""
+    directions = u_dot.shape[-1]
+    # L52: du = np.zeros(len(u))
+    du[:] = 0.0
+    du_dot[:] = 0.0
     for i in range(1, len(u) - 1):  # L53
         if u[i] > 0.0:  # L54 to the right
             product_over_dx = -c * u[i] / dx
             du_by_u = product_over_dx - c * ((u[i] - u[i - 1]) / dx)
             du[i] = -c * u[i] * (u[i] - u[i - 1]) / dx  # L55
-            for k in range(32):
+            for k in range(directions):
                 du_dot[i, k] = du_by_u * u_dot[i, k] - product_over_dx * u_dot[i - 1, k]
         else:
             product_over_dx_2 = -c * u[i] / dx
             du_by_u_2 = product_over_dx_2 + c * ((u[i + 1] - u[i]) / dx)
             du[i] = -c * u[i] * (u[i + 1] - u[i]) / dx  # L57
-            for k in range(32):
+            for k in range(directions):
                 du_dot[i, k] = product_over_dx_2 * u_dot[i + 1, k] - du_by_u_2 * u_dot[i, k]
     return du, du_dot
 
 
 def upwind_jacobian(u, c, dx):
-    u_dot = np.zeros((len(u), 32))
     columns = len(u)
-    for first in range(0, max(columns, 1), 32):
-        for column in range(first, min(first + 32, len(u))):
+    passes = max(1, -(-columns // 64))
+    directions = 8 * max(1, -(-columns // (8 * passes)))
+    u_dot = np.zeros((len(u), directions))
+    du = np.empty(len(u))
+    du_dot = np.empty((len(u), directions))
+    for first in range(0, max(columns, 1), directions):
+        for column in range(first, min(first + directions, len(u))):
             u_dot[column, column - first] = 1.0
-        value, value_dot = upwind_tangents(u, u_dot, c, dx)
+        value, value_dot = upwind_tangents(u, u_dot, c, dx, du, du_dot)
         if first == 0:
             jac = np.empty((len(value), len(u)))
         for row in range(len(value)):
-            for column in range(first, min(first + 32, len(u))):
+            for column in range(first, min(first + directions, len(u))):
                 jac[row, column] = value_dot[row, column - first]
-        for column in range(first, min(first + 32, len(u))):
+        for column in range(first, min(first + directions, len(u))):
             u_dot[column, column - first] = 0.0
     return jac
