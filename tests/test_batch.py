@@ -11,7 +11,7 @@ import dual
 import numpy as np
 import pytest
 
-from srcdiff import ArgumentError, UnsupportedType, jacobian, jacobian_compiled
+from srcdiff import ArgumentError, jacobian_compiled
 from srcdiff.differentiable import Options
 from srcdiff.evaluate.batch import CHUNK, BatchEvaluator
 
@@ -399,24 +399,6 @@ def test_emit():
 def test_refusals(args, options, message):
     with pytest.raises(ArgumentError, match=message):
         turned.jacobian.batch(*args, **options)
-
-
-def test_arrays_of_run_time_lengths_are_refused():
-    @jacobian_compiled(wrt="u")
-    def energy(u):
-        total = 0.0
-        for k in range(len(u)):
-            total += u[k] ** 2
-        return total
-
-    u = np.arange(6.0).reshape(2, 3)
-    assert energy.jacobian(u[0]).tolist() == [0.0, 2.0, 4.0]
-    refusal = r'(?s)energy works on arrays of run-time lengths, which batches do not take.*shapes=\{"u": \.\.\.\}'
-    for form in (energy, energy.jacobian, energy.value_and_jacobian):
-        with pytest.raises(UnsupportedType, match=refusal):
-            form.batch(u)
-    fixed = jacobian(energy, wrt="u", shapes={"u": 3})
-    assert fixed.batch(u).tolist() == [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]]
 
 
 def test_batch_of_both_tiers():
