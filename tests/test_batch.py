@@ -346,6 +346,17 @@ def test_an_argument_that_is_filled():
         decay.jacobian.batch(0.5, y, dy[0])
 
 
+def test_arrays_that_share_memory():
+    y = np.arange(6.0).reshape(3, 2)
+    with pytest.raises(ArgumentError, match="dy shares memory with y"):
+        decay.jacobian.batch(0.5, y, y)
+    both = np.arange(12.0).reshape(3, 4)  # columns of one array are apart
+    decay.jacobian.batch(0.5, both[:, :2], both[:, 2:])
+    store = np.zeros(60)
+    with pytest.raises(ArgumentError, match="array 0 of out shares memory with q"):
+        turned.jacobian.batch(store[20:35].reshape(5, 3), 2.0, out=store[:30].reshape(5, 2, 3))
+
+
 def test_a_long_sparse_result_is_cleared():
     @jacobian_compiled(shapes={"y": 6})
     def squares(y):

@@ -14,7 +14,7 @@ from ..compile.cpu import load
 from ..differentiate.points import structured
 from ..errors import ArgumentError
 from ..ir.statements import Leaf, Structure
-from .arguments import flat, target_of
+from .arguments import flat, overlap, target_of
 from .blocks import WIDTH
 from .calls import Batch
 from .dask import dask_batch, is_dask, reduced
@@ -107,6 +107,9 @@ class BatchEvaluator(Planner):
         self.check(batch, given)
         shapes = self._lengths.shapes(batch, given) if batch.arrays else [t.lengths for t in batch.targets]
         results = self.results(batch, given.n, out, shapes)
+        if out is not None:
+            for number, array in enumerate(results):
+                self._separate(f"array {number} of out", array, given)
         self._run(loop, batch, given, results, parallel, progress)
         return batch, results
 
@@ -160,6 +163,7 @@ class BatchEvaluator(Planner):
                     )
                 if isinstance(value, np.ndarray) and not value.flags.writeable:
                     raise ArgumentError(f"{argument.text} is written, but read-only", hint="Pass a copy.")
+                self._separate(argument.text, value, given, but=argument)
         for name, at in zip(given.plan.looked_up, given.indices):
             for argument, value in zip(given.plan.arguments, given.values):
                 if argument.gathered == f"{name}_at" and len(at):
@@ -169,6 +173,12 @@ class BatchEvaluator(Planner):
                             f"indices[{name!r}] reach from {low} to {high}, but {argument.text} has {len(value)} rows",
                             hint="Indices count from 0.",
                         )
+
+    def _separate(self, name: str, array: Any, given: Given, but: Any = None) -> None:
+        """Points are computed in any order: what one writes, no other may read."""
+        for argument, value in zip(given.plan.arguments, given.values):
+            if argument is not but and overlap(array, value):
+                raise ArgumentError(f"{name} shares memory with {argument.text}", hint="Pass arrays of their own.")
 
     def results(
         self, batch: Batch, n: int, out: Any, shapes: Sequence[tuple[int, ...]] | None = None
