@@ -10,7 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from ..compile.cpu import load
+from ..compile.kernels import kernel
 from ..differentiate.points import structured
 from ..errors import ArgumentError
 from ..ir.statements import Leaf, Structure
@@ -140,8 +140,7 @@ class BatchEvaluator(Planner):
         with self._lock:
             batch = self.build(plan, blocks)
             if batch.module.text not in self._loops:
-                options = self.options.numba()
-                self._loops[batch.module.text] = numba.njit(nogil=True, **options)(load(batch.module, options))
+                self._loops[batch.module.text] = kernel(batch.module, self.options)
             return batch, self._loops[batch.module.text]
 
     def check(self, batch: Batch, given: Given) -> None:
