@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..analyses.activity import activity
 from ..differentiate.chunks import WIDTH, Chunks, promoted
@@ -52,11 +52,15 @@ class ArrayAssembly:
     def fresh(self, base: str) -> str:
         return fresh_name(base, self.taken, self.program.globals)
 
-    def module(self) -> Module:
+    def module(self, more: Callable[[str], str] | None = None, name: str = "") -> Module:
+        """The module; `more` gives the text of a further function `name` that calls what else is the entry."""
         made, entry = self.chunks.build()
         body = tuple(s for _, _, block, _ in made for s in block)
         functions = self.chunks.texts(body)
         functions += [function_text(name, parameters, block, doc) for name, parameters, block, doc in made]
+        if more is not None:
+            functions.append(more(entry))
+            entry = name
         branches = dict(self.chunks.branches)
         for derivative in self.chunks.pushforwards.made.values():
             branches.update(derivative.branches)

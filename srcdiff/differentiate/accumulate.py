@@ -294,10 +294,10 @@ class _Block:
         targets = [Var(name, self.graph.environment[name].type) for name in self.graph.names]
         kinds = {s.target.name: s.target for s in self.steps if isinstance(s, Value)}
         targets = [kinds.get(t.name, t) for t in targets]
-        assigned = {s.target.name for s in self.steps if isinstance(s, Value)} | {
-            t.name for t in self.graph.weights if isinstance(t, Var)
-        }
-        self.d._protect(assigned, tangents, self.out)
+        # In the order of the text, as the order of tangents is that of moves where branches join.
+        assigned = dict.fromkeys(s.target.name for s in self.steps if isinstance(s, Value))
+        assigned |= dict.fromkeys(t.name for t in self.graph.weights if isinstance(t, Var))
+        self.d._protect(set(assigned), tangents, self.out)
         before = len(self.out)
         for name in assigned:
             tangents[name] = {}

@@ -11,7 +11,7 @@ from ..ir.statements import Leaf, Line, Return, Statement, Store, Structure, cou
 from ..ir.types import INT64, ScalarType
 from .results import TUPLE_LIMIT, Layout, _offsets, _real, _store, index_of
 
-__all__ = ["PointLayout", "Target", "targets_of"]
+__all__ = ["PointLayout", "Target", "strong", "targets_of"]
 
 SPARSE = 16
 """A leaf with at least this many entries, most of them structurally zero, is cleared by the caller instead."""
@@ -19,17 +19,30 @@ SPARSE = 16
 
 @dataclass(frozen=True)
 class Target:
-    """One array of results: the shape and dtype of a point's part of it."""
+    """One array of results: the shape and dtype of a point's part of it.
 
-    shape: tuple[int, ...]
+    Lengths that are known only at run time are None. There `output` and `input` are what it is the derivative of, the
+    latter None for a value; `position` counts outputs, `parameter` is the argument that `input` is of.
+    """
+
+    shape: tuple[int | None, ...]
     dtype: ScalarType
+    output: Leaf | None = None
+    input: Leaf | None = None
+    position: int = 0
+    parameter: str = ""
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The shape, where all of it is known."""
+        return tuple(n for n in self.shape if n is not None)
 
 
 def targets_of(layout: Layout, mode: str) -> list[Target]:
     """The arrays that a batch fills, in order: values first, then for each output its derivatives by each input."""
     found: list[Target] = []
     if mode != "jacobian":
-        found += [Target(leaf.lengths, _strong(leaf.dtype)) for leaf in leaves(layout.outputs)]
+        found += [Target(leaf.lengths, strong(leaf.dtype)) for leaf in leaves(layout.outputs)]
     if mode != "primal":
         for output in leaves(layout.outputs):
             for inner in leaves(layout.inputs):
@@ -37,7 +50,8 @@ def targets_of(layout: Layout, mode: str) -> list[Target]:
     return found
 
 
-def _strong(dtype: ScalarType) -> ScalarType:
+def strong(dtype: ScalarType) -> ScalarType:
+    """Of arrays: a Python number has no width of its own."""
     return dtype if dtype.bits else ScalarType(dtype.kind, 64)
 
 
@@ -67,7 +81,7 @@ class PointLayout(Layout):
         entries = [e for group in self._entries(outputs, rows) for e in group]
         named = iter(self._locals(entries, out))
         for position, target in enumerate(targets_of(self, self.mode)):
-            group = [next(named) for _ in range(math.prod(target.shape))]
+            group = [next(named) for _ in range(math.prod(target.lengths))]
             self._deliver(position, target, group, out)
         out.extend(stores)
         out.append(Return((), tail=""))
@@ -103,12 +117,12 @@ class PointLayout(Layout):
             view = self.fresh("part")
             out.append(Line(f"{view} = {name}[{self.index.name}]", view))
             kept = replace(self, narrow=True)
-            kept._fill(out, view, target.shape, target.dtype, entries, allocate=False)
+            kept._fill(out, view, target.lengths, target.dtype, entries, allocate=False)
             return
         for i, e in enumerate(entries):
             if not (clear and is_zero(e)):
                 value = Const(0.0) if is_zero(e) and target.dtype.is_differentiable else e
-                out.append(Store(name, (self.index, *index_of(i, target.shape)), value))
+                out.append(Store(name, (self.index, *index_of(i, target.lengths)), value))
 
 
 def structured(structure: Structure | Leaf, items: Iterator[object], records: bool) -> object:

@@ -18,6 +18,7 @@ __all__ = [
     "is_array",
     "leaves_of",
     "listed",
+    "overlap",
     "plain",
     "structure_of",
     "target_of",
@@ -91,6 +92,16 @@ def indices_of(name: str, at: Any) -> Any:
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ArgumentError(f"indices[{name!r}] is no array of integers with one axis", hint="One index a point.")
     return array.view(np.ndarray)
+
+
+def overlap(one: Any, other: Any) -> bool:
+    """Whether two arrays have elements in common; what would take long to find out counts as yes."""
+    if not isinstance(one, np.ndarray) or not isinstance(other, np.ndarray):
+        return False
+    try:
+        return np.shares_memory(one, other, max_work=10_000)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
 
 
 def flat(out: Any) -> Iterator[Any]:

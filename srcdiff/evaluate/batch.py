@@ -2,63 +2,39 @@
 
 from __future__ import annotations
 
-import inspect
-import itertools
-import threading
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numba
 import numpy as np
 
-from ..assembly.inputs import choose_inputs
-from ..compile.cpu import load, spec_of
-from ..compile.forms import check_input, varying
+from ..compile.kernels import kernel
 from ..differentiate.points import structured
-from ..errors import ArgumentError, Unsupported
-from ..frontend.parameters import parameter_names, star_parameter
-from ..frontend.source import find_source
-from ..frontend.specs import ArraySpec, ConstantSpec, Spec, TupleSpec
+from ..errors import ArgumentError
 from ..ir.statements import Leaf, Structure
-from .arguments import defaults_last, flat, indices_of, is_array, leaves_of, listed, plain, structure_of, target_of
+from .arguments import flat, overlap, target_of
+from .blocks import WIDTH
+from .calls import Batch
 from .dask import dask_batch, is_dask, reduced
-from .points import Argument, Batch, build_batch, flatten
+from .lengths import Lengths
+from .plan import Given, Plan, Planner
+from .points import build_batch
 
-__all__ = ["BatchEvaluator"]
+__all__ = ["BatchEvaluator", "Given", "Plan"]
 
 CHUNK = 4096
-"""Points that one thread takes at a time: a multiple of the block, so that results do not depend on the threads."""
+"""Points that one thread takes at a time, where each has few numbers; threads are used from twice as many on."""
 
-PARALLEL_FROM = 2 * CHUNK
-"""Points from which on threads are used by default."""
+FEW = 64
+"""Numbers of a point, arguments and results, up to which it has few."""
 
 BLOCKS_FROM = 256
 """Points from which on the code for blocks is worth compiling."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What arguments of certain types are: their types at one point, and which of them hold points."""
-
-    specs: Mapping[str, Spec]
-    arguments: tuple[Argument, ...]
-    looked_up: tuple[str, ...]
-    """The arguments that are looked up through indices, in the order in which these are passed."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """The arguments of a call."""
-
-    plan: Plan
-    values: tuple[Any, ...]
-    indices: tuple[Any, ...]
-    n: int
-
-
-class BatchEvaluator:
+class BatchEvaluator(Planner):
     """One of the forms `primal`, `jacobian`, `value_and_jacobian` of a function, at many points.
 
     Arrays gain a leading axis of points; arguments without one are shared by all points. An array for which `shapes`
@@ -96,18 +72,10 @@ class BatchEvaluator:
     """
 
     def __init__(self, function: Callable[..., Any], mode: str, options: Any):
-        self.function = function
-        self.mode = mode
-        self.options = options
-        self.source = find_source(function)
-        self.names = parameter_names(self.source)
-        self.wrt, self.single = choose_inputs(self.source, options.wrt, options.of)
+        super().__init__(function, mode, options)
         self._built: dict[Any, tuple[Plan, Batch]] = {}
         self._loops: dict[str, Any] = {}
-        self._plans: dict[Any, Plan] = {}
-        self._signature: inspect.Signature | None = None
-        self._defaults: dict[str, Any] = {}
-        self._lock = threading.RLock()
+        self._lengths = Lengths(function, options)
         self.token: str | None = None
         """What copies in other processes are known by."""
 
@@ -137,9 +105,17 @@ class BatchEvaluator:
         """The arrays of results, in the order of the targets."""
         batch, loop = self.compile(given.plan, given.n >= BLOCKS_FROM)
         self.check(batch, given)
-        results = self.results(batch, given.n, out)
-        self._run(loop, given, results, parallel, progress)
+        shapes = self._lengths.shapes(batch, given) if batch.arrays else [t.lengths for t in batch.targets]
+        results = self.results(batch, given.n, out, shapes)
+        if out is not None:
+            for number, array in enumerate(results):
+                self._separate(f"array {number} of out", array, given)
+        self._run(loop, batch, given, results, parallel, progress)
         return batch, results
+
+    def known_shapes(self, batch: Batch, given: Given) -> list[tuple[int | None, ...]]:
+        """The shapes that a point's results are known to have before anything is run."""
+        return self._lengths.known(batch, given) if batch.arrays else [t.shape for t in batch.targets]
 
     def __reduce__(self) -> Any:
         return reduced(self)
@@ -148,233 +124,6 @@ class BatchEvaluator:
         """The text that a call with these arguments runs."""
         given = self.given(args, kwargs, in_axes, indices or {})
         return self.build(given.plan, given.n >= BLOCKS_FROM).module.text
-
-    # -- arguments --------------------------------------------------------------------------------------------------
-
-    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
-        """Values by parameter, and which of them are defaults."""
-        if self._signature is None:
-            self._signature = self._plain_signature()
-        try:
-            bound = self._signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise ArgumentError(f"{self.source.name}: {error}", hint=f"It takes {', '.join(self.names)}.") from None
-        given = bound.arguments
-        omitted = {name for name in self.names if name not in given}
-        return {name: given[name] if name in given else self._defaults[name] for name in self.names}, omitted
-
-    def _plain_signature(self) -> inspect.Signature:
-        """The function's own, all parameters by position or name."""
-        if star_parameter(self.source) is not None:
-            raise ArgumentError(
-                f"{self.source.name} collects arguments with a star, which batches do not take",
-                hint="Name the parameters.",
-            )
-        parameters = inspect.signature(self.source.function).parameters
-        self._defaults = {name: parameters[name].default for name in self.names}
-        kept = [parameters[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in self.names]
-        return inspect.Signature(defaults_last(kept))
-
-    def _axes(self, in_axes: Any, indices: Mapping[str, Any]) -> dict[str, Any]:
-        """The axis that the caller stated for each argument."""
-        if isinstance(in_axes, str) and in_axes == "rank":
-            return {}
-        if in_axes is None or isinstance(in_axes, int):
-            return dict.fromkeys(self.names, in_axes)
-        if isinstance(in_axes, Mapping):
-            axes = dict(in_axes)
-        else:
-            if len(in_axes) > len(self.names):
-                raise ArgumentError(
-                    f"in_axes has {len(in_axes)} entries for {len(self.names)} arguments", hint="One an argument."
-                )
-            axes = dict(zip(self.names, in_axes))
-        for name in (*axes, *indices):
-            if name not in self.names:
-                raise ArgumentError(f"{name!r} is no parameter of {self.source.name}", hint=listed(self.names))
-        return axes
-
-    def given(
-        self,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        in_axes: Any,
-        indices: Mapping[str, Any],
-        *,
-        lengths: bool = True,
-    ) -> Given:
-        """The arguments of a call, checked, and told apart into those with points and those without."""
-        values, omitted = self.bind(args, kwargs)
-        axes = self._axes(in_axes, indices)
-        for name in indices:
-            if name not in self.names:
-                raise ArgumentError(f"{name!r} is no parameter of {self.source.name}", hint=listed(self.names))
-        parts: list[tuple[tuple[int, ...], str, Any, Any]] = []
-        for number, name in enumerate(self.names):
-            if self._is_constant(name, omitted):
-                parts.append(((number,), name, values[name], None))
-                continue
-            axis = axes.get(name, "rank")
-            if name in indices:
-                axis = 0 if axis == "rank" else axis
-            parts += leaves_of((number,), name, values[name], axis)
-        looked_up = {name: self.taken_indices(name, at) for name, at in indices.items()}
-        arrays: dict[tuple[int, ...], Any] = {}
-        told: dict[tuple[int, ...], bool | None] = {}
-        for path, name, value, axis in parts:
-            array = self.taken(name, value)
-            if is_array(array):
-                told[path] = self._told(path, name, array, axis, name in indices)
-                if isinstance(axis, int) and told[path]:
-                    array = self.points_first(name, array, axis)
-            elif name in indices or isinstance(axis, int):
-                raise ArgumentError(f"{name} has no axis of points", hint="Pass an array, or None in in_axes.")
-            arrays[path] = array
-        with self._lock:
-            plan = self._plan(values, omitted, arrays, told, tuple(looked_up))
-        ordered = tuple(arrays[a.path] for a in plan.arguments)
-        n = self._count(plan.arguments, ordered, looked_up) if lengths else 0
-        return Given(plan, ordered, tuple(looked_up[name] for name in plan.looked_up), n)
-
-    def taken(self, name: str, value: Any) -> Any:
-        """A number or array of the arguments, as compiled code takes it."""
-        return plain(name, value)
-
-    def taken_indices(self, name: str, at: Any) -> Any:
-        """Indices, as compiled code takes them."""
-        return indices_of(name, at)
-
-    def kind(self, value: Any) -> Any:
-        """What tells arguments apart that need code of their own."""
-        return (value.dtype.str, value.ndim) if is_array(value) else type(value)
-
-    def spec(self, value: Any, name: str) -> Spec:
-        """What the compiler knows of an argument that all points share."""
-        return spec_of(numba.typeof(value), name)
-
-    def points_first(self, name: str, array: Any, axis: int) -> Any:
-        """A view of an array with the axis of its points in front."""
-        return np.moveaxis(array, axis, 0)
-
-    def bounds(self, at: Any) -> tuple[int, int]:
-        """The least and the greatest index."""
-        return int(at.min()), int(at.max())
-
-    def _told(self, path: tuple[int, ...], name: str, array: Any, axis: Any, gathered: bool) -> bool | None:
-        """Whether an array holds points; None where its rank does not tell."""
-        if axis is None:
-            return False
-        if isinstance(axis, int):
-            if not -array.ndim <= axis < array.ndim:
-                raise ArgumentError(f"in_axes is {axis} for {name}, which has {array.ndim} axes", hint="Or None.")
-            return True
-        shape = self.options.shapes.get(name) if len(path) == 1 else None
-        if shape is None:
-            return None
-        if array.ndim not in (len(shape), len(shape) + 1):
-            raise ArgumentError(
-                f"{name} has {array.ndim} axes, but its shape is {shape} for one point",
-                hint="Pass an array of this shape, or one with an axis of points before it.",
-            )
-        return bool(array.ndim == len(shape) + 1)
-
-    def _plan(
-        self,
-        values: Mapping[str, Any],
-        omitted: set[str],
-        arrays: Mapping[tuple[int, ...], Any],
-        told: Mapping[tuple[int, ...], bool | None],
-        looked_up: tuple[str, ...],
-    ) -> Plan:
-        """Decide on the arrays whose rank does not tell: as many as possible hold points."""
-        kinds = tuple((p, self.kind(a)) for p, a in arrays.items())
-        key = (kinds, tuple(told.items()), looked_up, tuple(sorted(omitted)), structure_of(tuple(values.values())))
-        if key in self._plans:
-            return self._plans[key]
-        known = {path: v for path, v in told.items() if v is not None}
-        unknown = [path for path, v in told.items() if v is None]
-        choices = [(True,) * len(unknown)]
-        if len(unknown) <= 4:
-            choices = sorted(itertools.product((True, False), repeat=len(unknown)), key=lambda c: -sum(c))
-        first: Exception | None = None
-        for _, group in itertools.groupby(choices, key=sum):
-            found: list[Plan] = []
-            for choice in group:
-                batched = {**known, **dict(zip(unknown, choice))}
-                try:
-                    specs = self._specs(values, omitted, arrays, batched)
-                    numbers = flatten(specs, batched, {name: f"{name}_at" for name in looked_up})
-                    plan = Plan(specs, tuple(numbers), looked_up)
-                    self.build(plan, False)
-                except (ArgumentError, Unsupported) as error:
-                    first = first or error
-                else:
-                    found.append(plan)
-            if len(found) > 1:
-                raise ArgumentError(
-                    f"the arguments of {self.source.name} do not tell which of them hold points",
-                    hint="Say it with in_axes=.",
-                )
-            if found:
-                self._plans[key] = found[0]
-                return found[0]
-        assert first is not None
-        raise first
-
-    def _specs(
-        self,
-        values: Mapping[str, Any],
-        omitted: set[str],
-        arrays: Mapping[tuple[int, ...], Any],
-        batched: Mapping[tuple[int, ...], bool],
-    ) -> dict[str, Spec]:
-        """What the arguments are at one point."""
-
-        def one(path: tuple[int, ...], name: str, value: Any) -> Spec:
-            if isinstance(value, tuple):
-                items = tuple(one((*path, i), f"{name}[{i}]", item) for i, item in enumerate(value))
-                return TupleSpec(items, type(value) if hasattr(value, "_fields") else None)
-            array = arrays[path]
-            if batched.get(path) and array.ndim == 1:
-                return spec_of(numba.typeof(array.dtype.type()), name)
-            found = self.spec(array, name)
-            if batched.get(path):
-                assert isinstance(found, ArraySpec)
-                return ArraySpec(found.dtype, found.ndim - 1)
-            return found
-
-        specs: dict[str, Spec] = {}
-        for number, name in enumerate(self.names):
-            if self._is_constant(name, omitted):
-                specs[name] = ConstantSpec(values[name])
-                continue
-            specs[name] = one((number,), name, values[name])
-            if name in self.wrt and self.mode != "primal":
-                check_input(name, specs[name], self.options.strict)
-                specs[name] = varying(name, specs[name])
-        return specs
-
-    def _is_constant(self, name: str, omitted: set[str]) -> bool:
-        """A default that the call leaves out is a constant, unless derivatives are taken by it."""
-        return name in omitted and (name not in self.wrt or self.mode == "primal")
-
-    def _count(self, arguments: Sequence[Argument], values: Sequence[Any], indices: Mapping[str, Any]) -> int:
-        """The number of points, on which all arguments must agree."""
-        found: dict[str, int] = {f"indices[{name!r}]": len(at) for name, at in indices.items()}
-        for argument, value in zip(arguments, values):
-            if argument.batched and argument.gathered is None:
-                found[argument.text] = len(value)
-        if not found:
-            raise ArgumentError(
-                f"no argument of {self.source.name} has an axis of points", hint="Pass arrays, or say in_axes=."
-            )
-        if len(set(found.values())) > 1:
-            lengths = ", ".join(f"{name} {n}" for name, n in found.items())
-            raise ArgumentError(
-                f"the arguments disagree on the number of points: {lengths}",
-                hint="Mark what all points share with None in in_axes.",
-            )
-        return next(iter(found.values()))
 
     # -- evaluation -------------------------------------------------------------------------------------------------
 
@@ -391,8 +140,7 @@ class BatchEvaluator:
         with self._lock:
             batch = self.build(plan, blocks)
             if batch.module.text not in self._loops:
-                options = self.options.numba()
-                self._loops[batch.module.text] = numba.njit(nogil=True, **options)(load(batch.module, options))
+                self._loops[batch.module.text] = kernel(batch.module, self.options)
             return batch, self._loops[batch.module.text]
 
     def check(self, batch: Batch, given: Given) -> None:
@@ -414,6 +162,7 @@ class BatchEvaluator:
                     )
                 if isinstance(value, np.ndarray) and not value.flags.writeable:
                     raise ArgumentError(f"{argument.text} is written, but read-only", hint="Pass a copy.")
+                self._separate(argument.text, value, given, but=argument)
         for name, at in zip(given.plan.looked_up, given.indices):
             for argument, value in zip(given.plan.arguments, given.values):
                 if argument.gathered == f"{name}_at" and len(at):
@@ -424,25 +173,38 @@ class BatchEvaluator:
                             hint="Indices count from 0.",
                         )
 
-    def results(self, batch: Batch, n: int, out: Any) -> list[Any]:
+    def _separate(self, name: str, array: Any, given: Given, but: Any = None) -> None:
+        """Points are computed in any order: what one writes, no other may read."""
+        for argument, value in zip(given.plan.arguments, given.values):
+            if argument is not but and overlap(array, value):
+                raise ArgumentError(f"{name} shares memory with {argument.text}", hint="Pass arrays of their own.")
+
+    def results(
+        self, batch: Batch, n: int, out: Any, shapes: Sequence[tuple[int, ...]] | None = None
+    ) -> list[Any]:
         """The arrays that are filled, in the order of the targets: those of `out`, or new ones."""
+        shapes = [t.lengths for t in batch.targets] if shapes is None else shapes
         if out is None:
-            return [np.empty((n, *t.shape), t.dtype.numpy) for t in batch.targets]
+            return [np.empty((n, *shape), t.dtype.numpy) for shape, t in zip(shapes, batch.targets)]
         found = list(flat(out))
         if len(found) != len(batch.targets):
             raise ArgumentError(
                 f"out has {len(found)} arrays, but the result has {len(batch.targets)}",
                 hint="Pass the structure that the call returns.",
             )
-        return [target_of(i, array, (n, *t.shape), t) for i, (array, t) in enumerate(zip(found, batch.targets))]
+        both = zip(found, shapes, batch.targets)
+        return [target_of(i, array, (n, *shape), t) for i, (array, shape, t) in enumerate(both)]
 
-    def _run(self, loop: Any, given: Given, results: Sequence[Any], parallel: bool | None, progress: bool) -> None:
+    def _run(
+        self, loop: Any, batch: Batch, given: Given, results: Sequence[Any], parallel: bool | None, progress: bool
+    ) -> None:
         arguments = (*results, *given.values, *given.indices)
-        threads = thread_count() if parallel or (parallel is None and given.n >= PARALLEL_FROM) else 1
-        starts = range(0, given.n, CHUNK)
+        step = _points_at_a_time(batch, given, results)
+        threads = thread_count() if parallel or (parallel is None and given.n >= 2 * step) else 1
+        starts = range(0, given.n, step)
 
         def chunk(first: int) -> None:
-            loop(first, min(first + CHUNK, given.n), *arguments)
+            loop(first, min(first + step, given.n), *arguments)
 
         if threads == 1 or len(starts) < 2:
             for first in _shown(starts, progress):
@@ -460,13 +222,26 @@ class BatchEvaluator:
         """The arrays of results in the structure of one call's result."""
         items = iter(results)
         parts: list[Any] = []
-        if self.mode != "jacobian":
+        if self.mode != "jacobian" and not batch.valued:
+            parts.append(None)
+        elif self.mode != "jacobian":
             nothing = batch.outputs == Structure((), "None") or self.options.of
             values = structured(batch.outputs, items, True)
             parts.append(None if nothing else values)
         if self.mode != "primal":
             parts.append(_by_inputs(batch.outputs, batch.inputs, items))
         return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _points_at_a_time(batch: Batch, given: Given, results: Sequence[Any]) -> int:
+    """The size of a chunk: fewer points where each has more numbers.
+
+    A multiple of the block: results do not depend on the threads, which would otherwise cut blocks in two.
+    """
+    batched = [v for a, v in zip(given.plan.arguments, given.values) if a.batched]
+    numbers: int = sum(math.prod(array.shape[1:]) for array in (*results, *batched))
+    found = CHUNK * FEW // max(numbers, FEW)
+    return max(found, 1) if batch.arrays else max(found // WIDTH * WIDTH, WIDTH)
 
 
 def thread_count() -> int:

@@ -61,7 +61,8 @@ from ..ir.types import FLOAT64, INT64, ScalarType
 from .passes import NoBlocks, Passes
 
 if TYPE_CHECKING:
-    from .points import Argument, PointAssembly
+    from .calls import Argument
+    from .points import PointAssembly
 
 __all__ = ["WIDTH", "NoBlocks", "block_function"]
 

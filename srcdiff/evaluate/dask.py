@@ -35,7 +35,8 @@ def dask_batch(
     """The result's structure with Dask arrays for its leaves, in the blocks of the arguments.
 
     Dask arrays hold points along their first axis, in one block along every other axis, and agree on the blocks.
-    NumPy arrays with points are split accordingly; what is shared goes to every task.
+    NumPy arrays with points are split accordingly; what is shared goes to every task. Lengths of results that only
+    running the function tells are nan, as everywhere in Dask.
     """
     dask: Any = import_module("dask")
     da: Any = import_module("dask.array")
@@ -64,14 +65,15 @@ def dask_batch(
         at = {name: array.to_delayed().ravel()[k] for name, array in looked_up.items()}
         parts.append(task(evaluator, own, at))
     results = []
-    for position, target in enumerate(batch.targets):
+    for position, (target, shape) in enumerate(zip(batch.targets, evaluator.known_shapes(batch, given))):
         dtype = np.dtype(target.dtype.numpy)
-        meta = np.empty((0,) * (len(target.shape) + 1), dtype)
+        meta = np.empty((0,) * (len(shape) + 1), dtype)
+        lengths = [np.nan if n is None else n for n in shape]
         blocks = [
-            da.from_delayed(part[position], (count, *target.shape), dtype=dtype, meta=meta)
+            da.from_delayed(part[position], (count, *lengths), dtype=dtype, meta=meta)
             for part, count in zip(parts, chunks)
         ]
-        results.append(da.concatenate(blocks))
+        results.append(da.concatenate(blocks, allow_unknown_chunksizes=None in shape))
     return evaluator.structure(batch, results)
 
 

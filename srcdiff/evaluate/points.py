@@ -2,96 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..assembly.inputs import choose_inputs
 from ..assembly.parts import definition, support_texts
 from ..assembly.scalars import ScalarAssembly, best
-from ..differentiate.points import PointLayout, Target, targets_of
+from ..differentiate.points import PointLayout, targets_of
 from ..emitter.header import header
 from ..emitter.module import function_text, module_text
+from ..errors import Unsupported
 from ..frontend.entry import Lowered, lower_entry
 from ..frontend.source import Source
-from ..frontend.specs import Spec, TupleSpec
+from ..frontend.specs import Spec
 from ..ir.expr import Var, interning
-from ..ir.statements import Leaf, Structure
 from ..ir.types import INT64
 from ..ir.verify import verify
 from ..module import Module
+from ..pipeline import needs_chunks
+from .array_points import array_batch
 from .blocks import WIDTH, NoBlocks, block_function
+from .calls import Argument, Batch, call_text, flatten
 
 __all__ = ["Argument", "Batch", "PointAssembly", "build_batch", "call_text", "flatten", "lower_point"]
 
 _SUFFIX = {"primal": "", "jacobian": "_jacobian", "value_and_jacobian": "_value_and_jacobian"}
-
-
-@dataclass(frozen=True)
-class Argument:
-    """One number or array among the arguments: a parameter, or an element of a tuple."""
-
-    path: tuple[int, ...]
-    """Position of the parameter, then of the element within its tuple."""
-    name: str
-    """In the loop over the points."""
-    text: str
-    """In the function of one point: `cam`, `pose[0]`."""
-    spec: Spec
-    batched: bool
-    gathered: str | None = None
-    """The array of indices through which its points are looked up."""
-
-    def at(self, index: str) -> str:
-        """Its value at a point, as an expression of the loop."""
-        if not self.batched:
-            return self.name
-        return f"{self.name}[{self.gathered}[{index}]]" if self.gathered else f"{self.name}[{index}]"
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What is compiled for a batch, and how its results are structured."""
-
-    module: Module
-    targets: tuple[Target, ...]
-    outputs: Structure | Leaf
-    inputs: Structure | Leaf
-    guards: tuple[tuple[str, tuple[int, ...]], ...]
-    """Shapes that elements of the arguments must have at every point."""
-    cleared: frozenset[int]
-    """Targets whose zeros are not stored: the loop clears them."""
-    filled: frozenset[str]
-    """Arguments that the function fills or changes."""
-    blocks: bool
-    """Whether points are taken in blocks; what stands in the way otherwise is `reason`."""
-    reason: str
-
-
-def flatten(
-    specs: Mapping[str, Spec], batched: Mapping[tuple[int, ...], bool], gathered: Mapping[str, str]
-) -> list[Argument]:
-    """The numbers and arrays among the arguments, in order."""
-    found: list[Argument] = []
-
-    def visit(path: tuple[int, ...], name: str, text: str, spec: Spec, at: str | None) -> None:
-        if isinstance(spec, TupleSpec):
-            for i, item in enumerate(spec.items):
-                visit((*path, i), f"{name}_{i}", f"{text}[{i}]", item, at)
-        else:
-            found.append(Argument(path, name, text, spec, batched.get(path, False), at))
-
-    for number, (name, spec) in enumerate(specs.items()):
-        visit((number,), name, name, spec, gathered.get(name))
-    taken = set(specs)
-    unique: list[Argument] = []
-    for one in found:
-        name = one.name
-        while len(one.path) > 1 and name in taken:
-            name += "_"
-        taken.add(name)
-        unique.append(Argument(one.path, name, one.text, one.spec, one.batched, one.gathered))
-    return unique
 
 
 class PointAssembly(ScalarAssembly):
@@ -147,11 +82,16 @@ class PointAssembly(ScalarAssembly):
 
 
 def lower_point(
-    source: Source, specs: Mapping[str, Spec], inputs: Sequence[str], options: Any, mode: str, users: str
+    source: Source, specs: Mapping[str, Spec], inputs: Sequence[str], options: Any, mode: str, users: str = ""
 ) -> Lowered:
-    """The function at one point; what works on arrays of run-time lengths is refused for `users`."""
+    """The function at one point; what works on arrays of run-time lengths is refused for `users`, if any."""
     promote = mode != "primal"
-    lowered = lower_entry(source, specs, inputs, options.of, options.shapes, promote=promote, fixed=users)
+    try:
+        lowered = lower_entry(source, specs, inputs, options.of, options.shapes, promote=promote, fixed=users)
+    except Unsupported:
+        if users:
+            raise
+        lowered = lower_entry(source, specs, inputs, options.of, options.shapes, promote=promote, fixed="batches")
     verify(lowered.function.body)
     return lowered
 
@@ -168,7 +108,9 @@ def build_batch(
     """The module for a batch; `specs` are those of a single point."""
     with interning():
         inputs, single = choose_inputs(source, options.wrt, options.of)
-        lowered = lower_point(source, specs, inputs, options, mode, "batches")
+        lowered = lower_point(source, specs, inputs, options, mode)
+        if needs_chunks(lowered, inputs):
+            return array_batch(lowered, specs, arguments, inputs, single, options, mode)
 
         def assemble(variant: Lowered) -> PointAssembly:
             return PointAssembly(variant, inputs, single, mode, options.strict, (), False)
@@ -230,20 +172,3 @@ def _loop(
         f"        {call}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def call_text(specs: Mapping[str, Spec], arguments: Sequence[Argument], index: str) -> list[str]:
-    """The arguments of one point, as the function of one point takes them."""
-    rest: Iterator[Argument] = iter(arguments)
-
-    def one(spec: Spec) -> str:
-        if isinstance(spec, TupleSpec):
-            items = [one(item) for item in spec.items]
-            if spec.record is not None:
-                return f"{spec.record.__name__}({', '.join(items)})"
-            return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
-        return next(rest).at(index)
-
-    return [one(spec) for spec in specs.values()]
-
-
