@@ -37,6 +37,7 @@ from .values import (
     UserFunction,
     Value,
     adopt,
+    cells_of,
     copy_environment,
 )
 
@@ -495,8 +496,15 @@ class Expressions(Flow):
             if isinstance(a, Scalar) and isinstance(b, Scalar) and join(a.type, b.type) is not None:
                 return Scalar(Select(test, a.expr, b.expr))
             if isinstance(a, Array) and isinstance(b, Array) and a.shape == b.shape:
+                if a.cells.uid == b.cells.uid and a.slots == b.slots:
+                    return a
                 items = [Select(test, x, y) if x is not y else x for x, y in zip(a.items, b.items)]
-                return self.array(items, a.shape)
+                result = self.array(items, a.shape)
+                named = [c for v in self.environment.values() for c in cells_of(v)]
+                for cells in [c for c in named if c.uid in (a.cells.uid, b.cells.uid)]:
+                    result.cells.frozen = "it may or may not share memory with another array"
+                    cells.frozen = cells.frozen or result.cells.frozen
+                return result
         return self._met(test, (a, path_a), (b, path_b), base="choice", node=node)
 
     def _settled(self, value: Value) -> Value:
