@@ -298,7 +298,7 @@ def an_argument_whose_name_becomes_a_number(y, c):
 
 def an_argument_that_is_not_read(y, c):
     y = 2.0 * c
-    return y
+    return y  # noqa: RET504
 
 
 def an_argument_whose_name_becomes_another_array(y, z, c):

@@ -11,14 +11,15 @@ from ..errors import UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Load, Logic, Op, Opaque
 from ..ir.statements import If, Raise
 from ..ir.types import INT64, ScalarType
-from .expressions import Expressions, Later, describe
+from .choices import Choices
+from .expressions import Later, describe
 from .flow import NeedsKnown
 from .values import Array, Dictionary, Dynamic, Lazy, Object, OpenArray, Scalar, Sequence_, Value, is_undefined
 
 __all__ = ["Subscripts"]
 
 
-class Subscripts(Expressions):
+class Subscripts(Choices):
     """Evaluates `a[...]` and `a.name`."""
 
     def _eval_Subscript(self, node: cst.Subscript) -> Value:
