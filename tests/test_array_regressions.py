@@ -382,3 +382,17 @@ def test_chosen_arrays_are_the_same_memory(function):
     else:
         with pytest.raises(UnsupportedType, match="share memory"):
             run_emitted(function, args, shapes={"y": 3, "z": 3})
+
+
+def counted(y, z):
+    m = y > 0.0
+    k = m & (z > 0.0)
+    counts = np.sum(m) + np.mean(~k) + np.cumsum(m)[-1] + np.var(m) + sum([y[0] > 0.0, z[0] > 0.0, z[1] > 0.0])
+    return counts * y + sum(v > 0.0 for v in y) * z + np.cumsum(m)
+
+
+@pytest.mark.parametrize("shapes", [{}, {"y": 3, "z": 3}], ids=["open", "known"])
+def test_truth_values_are_counted(shapes):
+    """Elements that NumPy compares give its truth values, of which a sum is true."""
+    expected = dual.value_and_jacobian(counted, (Y, Z))
+    assert dual.mismatch(run_emitted(counted, (Y, Z), shapes=shapes), expected, 1e-12) is None

@@ -134,7 +134,9 @@ class Choices(Expressions):
         return result
 
     def _spilled_at(self, path: Path, value: Array, node: cst.CSTNode) -> Value:
-        """An array of known shape beside one of run-time lengths."""
+        """An array of known shape beside one of run-time lengths: a new one, unless a name holds it."""
+        if any(c.uid == value.cells.uid for v in path.environment.values() for c in cells_of(v)):
+            self.promote([value])
         saved, self.block = self.block, path.block
         array = self.spill(value, node)
         self.block = saved
