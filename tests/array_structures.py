@@ -214,10 +214,18 @@ class Structures(Writer):
         if b is None or self.level >= DEEPEST:
             return self.pack()
         short = b.items[0]
-        kind = self.rng.randrange(4)
+        kind = self.rng.randrange(5)
         name = self.fresh("x")
         self.level += 1
-        if kind == 0:
+        if kind == 4 and len(b.items) > 1:
+            self.tag("arrays by index at run time")
+            k = self.fresh("k")
+            self.line(f"for {k} in range(m):")
+            with self.block():
+                self.line(f"{name} = {b.name}[{k} % {len(b.items)}]")
+                self.arrays.append(Array(name, short))
+                self.change_array(Array(name, short))
+        elif kind == 0:
             self.tag("loop over arrays")
             self.line(f"for {name} in {b.name}:")
             with self.block():

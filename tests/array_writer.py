@@ -146,6 +146,9 @@ class Writer:
         if kind == 4:
             self.tag("reduction")
             a = self.any_array().name
+            if self.chance(0.1):
+                self.tag("comprehension of numbers")
+                return f"0.3 * sum(v * v for v in {a}{self.choose(['', ' if v > 0.2'])})"
             forms = ["0.3 * np.sum({})", "0.3 * {}.sum()", "np.tanh(np.dot({}, {}))"]
             whole = ["np.mean({})", "{}.mean()", "np.max({})", "np.min({})"]
             return self.choose(forms if self.tiny else forms + whole).replace("{}", a)
@@ -211,6 +214,11 @@ class Writer:
         if kind == 6:
             self.tag("broadcast scalar")
             return f"({self.scalar(1)} {self.choose('+*')} {self.vector(short, depth - 1)})"
+        if kind == 7 and self.chance(0.15):
+            self.tag("comprehension of numbers")
+            a, b = self.any_array(short), self.any_array(short)
+            if a:
+                return f"np.array([{self.math('sin')}(v) * w for v, w in zip({a.name}, {b.name})])"
         if kind == 7 and self.chance(0.5):
             self.tag("array function")
             form = self.choose(["np.roll({}, 1)", "0.3 * np.cumsum({})", "np.abs({})", "np.maximum({}, 0.1)",

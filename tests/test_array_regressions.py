@@ -153,6 +153,23 @@ def masks_of_masks(y, z, c):
     return np.where(~m, y, z) * np.sum(m) + np.sum(k) + np.sum(z[np.bitwise_and(m, y < 1.0)])
 
 
+def buffers_at_an_index_of_a_loop(y, z, c, n):
+    buffers = [y * 1.0, z * 1.0]
+    for k in range(n):
+        now, after = buffers[k % 2], buffers[(k + 1) % 2]
+        for i in range(len(now)):
+            after[i] = now[i] * c + after[i]
+    return buffers[0] * buffers[1], buffers[n % 2]
+
+
+def items_from_either_end(y, z, c, n):
+    t = (y, z, y * z)
+    for k in range(n):
+        t[k][0] = c
+        t[-1 - k][1] *= c
+    return t[0] * t[1] * t[2]
+
+
 def rows_and_columns_under_masks(A, y, c):
     A[y > 0.0] += y
     A[:, y > 0.4] *= c
@@ -199,6 +216,8 @@ RIGHT = [
     arrays_chosen_by_a_condition,
     masks_of_masks,
     lists_of_one_item_repeated,
+    buffers_at_an_index_of_a_loop,
+    items_from_either_end,
     rows_and_columns_under_masks,
     reductions_that_may_be_skipped,
 ]
@@ -238,6 +257,13 @@ def a_list_that_is_another_in_later_trips(y, z):
     return second[0]
 
 
+def a_list_written_at_an_index_of_a_loop(y, z, n):
+    items = [y, z]
+    for k in range(n):
+        items[k % 2] = items[(k + 1) % 2] * 2.0
+    return items[0]
+
+
 def a_list_that_may_be_another(y, z, c):
     first, second = [y * 1.0, z * 2.0], [z * 1.0, y * 2.0]
     if c > 0.5:
@@ -247,6 +273,7 @@ def a_list_that_may_be_another(y, z, c):
 
 
 REFUSED = [
+    (a_list_written_at_an_index_of_a_loop, UnsupportedType, "must be known when compiling"),
     (a_list_that_its_loop_changes, UnsupportedSyntax, "changes the list"),
     (a_list_that_its_loop_extends, UnsupportedSyntax, "changes the list"),
     (a_list_that_is_another_in_later_trips, UnsupportedType, "from one iteration to the next"),
@@ -257,6 +284,115 @@ REFUSED = [
 @pytest.mark.parametrize(("function", "kind", "message"), REFUSED, ids=lambda v: getattr(v, "__name__", ""))
 def test_refused(function, kind, message):
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
-    types = {name: "float" if name == "c" else "float64[:]" for name in names}
+    types = {name: {"c": "float", "n": "int"}.get(name, "float64[:]") for name in names}
     with pytest.raises(kind, match=message):
         srcdiff.emit(function, types=types)
+
+
+def an_argument_whose_name_becomes_a_number(y, c):
+    w = y
+    y = 2.0 * c
+    w[0] = y
+    return w
+
+
+def an_argument_that_is_not_read(y, c):
+    y = 2.0 * c
+    return y  # noqa: RET504
+
+
+def an_argument_whose_name_becomes_another_array(y, z, c):
+    w = y
+    for _ in range(2):
+        y = z * c
+        y, z = z, y
+    w[0] = c
+    return w * y * z
+
+
+BOUND_AGAIN = [
+    (an_argument_whose_name_becomes_a_number, (Y, 0.6), {}),
+    (an_argument_that_is_not_read, (Y, 0.6), {}),
+    (an_argument_whose_name_becomes_another_array, (Y, Z, 0.6), {}),
+    (an_argument_whose_name_becomes_another_array, (Y, Z, 0.6), {"y": 3}),
+    (an_argument_whose_name_becomes_another_array, (Y, Z, 0.6), {"z": 3}),
+]
+
+
+@pytest.mark.parametrize(("function", "args", "shapes"), BOUND_AGAIN, ids=lambda v: getattr(v, "__name__", ""))
+def test_arguments_whose_names_are_bound_again(function, args, shapes):
+    """`run_emitted` sees to it that no argument is written to."""
+    expected = dual.value_and_jacobian(function, args)
+    assert dual.mismatch(run_emitted(function, args, shapes=shapes), expected, 1e-12) is None
+
+
+def a_slice_that_is_empty(y):
+    w = np.zeros(1)
+    w[1:] = y[1:]
+    w[:1] += y
+    return w * y
+
+
+def test_writing_no_element():
+    args = (np.array([0.7]),)
+    expected = dual.value_and_jacobian(a_slice_that_is_empty, args)
+    assert dual.mismatch(run_emitted(a_slice_that_is_empty, args, shapes={"y": 1}), expected, 1e-12) is None
+
+
+def chosen_and_written(y, z, c):
+    b = y if c > 0.5 else z
+    b[0] = c
+    return y * z
+
+
+def chosen_and_its_source_written(y, z, c):
+    b = y[::-1] if c > 0.5 else z
+    y[0] = c
+    return b * z
+
+
+def one_of_two(a, b, c):
+    if c > 0.5:
+        return a
+    return b
+
+
+def chosen_by_a_helper_and_written(y, z, c):
+    b = one_of_two(y, z, c)
+    b[0] = c
+    return y * z
+
+
+def chosen_and_read(y, z, c):
+    b = y if c > 0.5 else z
+    return b * y * z
+
+
+CHOSEN = [chosen_and_written, chosen_and_its_source_written, chosen_by_a_helper_and_written]
+
+
+@pytest.mark.parametrize("function", [*CHOSEN, chosen_and_read], ids=lambda f: f.__name__)
+def test_chosen_arrays_are_the_same_memory(function):
+    """Arrays stay arrays: names for one memory. As scalars they cannot be, and writing is refused."""
+    args = (Y, Z, 0.6)
+    expected = dual.value_and_jacobian(function, args)
+    assert dual.mismatch(run_emitted(function, args), expected, 1e-12) is None
+    if function is chosen_and_read:
+        assert dual.mismatch(run_emitted(function, args, shapes={"y": 3, "z": 3}), expected, 1e-12) is None
+    else:
+        with pytest.raises(UnsupportedType, match="share memory"):
+            run_emitted(function, args, shapes={"y": 3, "z": 3})
+
+
+def counted(y, z):
+    m = y > 0.0
+    k = m & (z > 0.0)
+    counts = np.sum(m) + np.mean(~k) + np.cumsum(m)[-1] + np.var(m) + sum([y[0] > 0.0, z[0] > 0.0, z[1] > 0.0])
+    return counts * y + sum(v > 0.0 for v in y) * z + np.cumsum(m)
+
+
+@pytest.mark.parametrize("shapes", [{}, {"y": 3, "z": 3}], ids=["open", "known"])
+def test_truth_values_are_counted(shapes):
+    """Elements that NumPy compares give its truth values, of which a sum is true."""
+    expected = dual.value_and_jacobian(counted, (Y, Z))
+    assert dual.mismatch(run_emitted(counted, (Y, Z), shapes=shapes), expected, 1e-12) is None

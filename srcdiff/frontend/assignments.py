@@ -284,6 +284,8 @@ class Assignments(Calls):
         """Write elements: each becomes a variable of its own, all in parallel."""
         cells = target.cells
         self.check_writable(target, node)
+        if not target.slots:
+            return
         if cells.prefix is None:
             cells.prefix = self.fresh("array")
         targets: list[Var] = []

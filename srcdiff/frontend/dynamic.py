@@ -550,6 +550,14 @@ class DynamicArrays(Subscripts):
             batch.append((self.variable(name, value.dtype, len(value.shape)), self.view_of(value)))
         return self.named(name, value)
 
+    def release(self, name: str) -> None:
+        given = self.parameter_arrays.get(name)
+        if self.entry and isinstance(given, Array):
+            self.promote([given])
+
+    parameter_arrays: dict[str, Value]
+    entry: bool
+
     def own_array(self, base: str, value: Indexed) -> Dynamic:
         """The array in a variable that nothing else changes."""
         node = self.program.statement

@@ -421,7 +421,7 @@ def _running(op: str, name: str) -> Callable[..., Value]:
         if axis is None and rank > 1:
             self.fail(node, UnsupportedCall, f"np.{name} of a matrix without axis=", "Name the axis.")
         axis = axis or 0
-        dtype = a.dtype
+        dtype = INT64 if a.dtype.kind == "bool" else a.dtype
         result = self.allocate(self.target_name(node), dtype, a.shape, [self.length(a, n) for n in range(rank)], node)
         rest = [n for n in range(rank) if n != axis]
 

@@ -201,7 +201,7 @@ def _attempt(
         if active:
             parts = tuple(builder.parts.pop(parameter, ()))
             inputs[parameter] = Input(parameter, structure, tuple(atoms), tuple(labels), parts)
-    body = lowerer.lower_function(environment)
+    body = lowerer.lower_function(dict(environment))
     for array, seen in program.evidence.items():
         raise Refine(array, tuple(seen))
     for parameter, given in environment.items():

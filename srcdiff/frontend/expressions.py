@@ -5,21 +5,18 @@ from __future__ import annotations
 import ast
 import enum
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import libcst as cst
 
 from ..errors import UnsupportedSyntax, UnsupportedType
-from ..ir.expr import Compare, Const, Expr, Helper, Load, Logic, Op, Select, topological
-from ..ir.statements import If
-from ..ir.types import BOOL, INT64, STRING, ScalarType, join
+from ..ir.expr import Const, Expr, Load, Logic, Op
+from ..ir.types import BOOL, INT64, STRING, ScalarType
 from .bindings import names_in
 from .comparisons import Comparisons
 from .describe import describe
 from .flow import NeedsKnown
-from .merge import Path
 from .program import OpenLength, Refine
 from .values import (
     Array,
@@ -37,8 +34,6 @@ from .values import (
     Sequence_,
     Stream,
     Value,
-    adopt,
-    copy_environment,
 )
 
 __all__ = ["BINARY", "Expressions"]
@@ -309,121 +304,6 @@ class Expressions(Comparisons):
         known = _UNARY[op](operand.known) if isinstance(operand.known, int) else None
         return Scalar(Op(op, operand.expr), known)
 
-    def _eval_BooleanOperation(self, node: cst.BooleanOperation) -> Value:
-        op = "and" if isinstance(node.operator, cst.And) else "or"
-        left = self.evaluate(node.left)
-        if isinstance(left, Scalar) and left.type.is_differentiable:
-            right = self.as_scalar(self._in_branch(node.right), node.right)
-            if join(left.type, right.type) is None:
-                kinds = f"{describe(left)} and {describe(right)}"
-                self.fail(node, UnsupportedType, f"`{op}` between {kinds}", "Use numbers on both sides.")
-            picked = (right.expr, left.expr) if op == "and" else (left.expr, right.expr)
-            return Scalar(Select(Compare(("!=",), (left.expr, Const(0))), *picked))
-        first = self.truth_of(left, node.left)
-        if first.known is not None and bool(first.known) is (op == "or"):
-            return left
-        if first.known is not None:
-            return self.evaluate(node.right)
-        entry = copy_environment(self.environment)
-        with self.nested() as block:
-            second = self.truth(node.right)
-        if block:
-            decided = Scalar(Const(op == "or", str(op == "or")))
-            computed: tuple[Value, Path] = second, Path(block, None, self.environment)
-            skipped: tuple[Value, Path] = decided, Path([], None, entry)
-            arms = (computed, skipped) if op == "and" else (skipped, computed)
-            held = self._met(first.expr, *arms, base="holds", node=node)
-            assert isinstance(held, Scalar)
-            return held
-        if second.known is not None and bool(second.known) is (op == "and"):
-            return first
-        operands: list[Expr] = []
-        for part in (first.expr, second.expr):
-            operands.extend(part.args if isinstance(part, Logic) and part.op == op and part is first.expr else (part,))
-        return Scalar(Logic(op, *operands), bool(second.known) if second.known is not None else None)
-
-    def _in_branch(self, node: cst.BaseExpression) -> Value:
-        """An operand that Python may skip: it must not need statements of its own."""
-        before = len(self.block)
-        value = self.evaluate(node)
-        if len(self.block) != before:
-            self.fail(
-                node,
-                UnsupportedSyntax,
-                "this operand may be skipped, but it calls a function that takes statements of its own",
-                "Compute it in a statement before, or use nested `if` statements.",
-            )
-        return value
-
-    def _eval_IfExp(self, node: cst.IfExp) -> Value:
-        test = self.truth(node.test)
-        if test.known is not None:
-            return self.evaluate(node.body if test.known else node.orelse)
-        return self.choose(test.expr, lambda: self.evaluate(node.body), lambda: self.evaluate(node.orelse), node)
-
-    def choose(self, test: Expr, body: Callable[[], Value], orelse: Callable[[], Value], node: cst.CSTNode) -> Value:
-        """A conditional expression; an `if` statement where an arm takes statements or calls helpers."""
-        entry, relied = copy_environment(self.environment), set(self.relied)
-        with self.nested() as first:
-            a = self._settled(body())
-        path_a = Path(first, None, self.environment)
-        self.environment = entry
-        relied, self.relied = self.relied, relied
-        with self.nested() as second:
-            b = self._settled(orelse())
-        self.relied |= relied
-        path_b = Path(second, None, self.environment)
-        plain = not first and not second and not _calls_helper(a) and not _calls_helper(b)
-        if plain:
-            self.environment = path_a.environment
-            if isinstance(a, Scalar) and isinstance(b, Scalar) and join(a.type, b.type) is not None:
-                return Scalar(Select(test, a.expr, b.expr))
-            if isinstance(a, Array) and isinstance(b, Array) and a.shape == b.shape:
-                items = [Select(test, x, y) if x is not y else x for x, y in zip(a.items, b.items)]
-                return self.array(items, a.shape)
-        return self._met(test, (a, path_a), (b, path_b), base="choice", node=node)
-
-    def _settled(self, value: Value) -> Value:
-        """What an arm gives, with its arrays of run-time lengths in variables."""
-        if isinstance(value, (Dynamic, Lazy)):
-            return self.own_array("chosen", value)
-        if isinstance(value, Sequence_) and value.prefix is None:
-            value.items[:] = [self._settled(item) for item in value.items]
-        return value
-
-    def _met(
-        self, test: Expr, first: tuple[Value, Path], second: tuple[Value, Path], *, base: str, node: cst.CSTNode
-    ) -> Value:
-        """An `if` statement that gives one of two values."""
-        (a, path_a), (b, path_b) = first, second
-        if isinstance(a, Dynamic) and isinstance(b, Array):
-            b = self._spilled_at(path_b, b, node)
-        elif isinstance(b, Dynamic) and isinstance(a, Array):
-            a = self._spilled_at(path_a, a, node)
-        name = self.fresh(base)
-        path_a.environment[name], path_b.environment[name] = a, b
-        before = dict(path_a.environment)
-        self.environment = adopt(self.join([path_a, path_b]), before)
-        result = self.environment.pop(name)
-        if isinstance(result, Poison):
-            self.fail(
-                node,
-                UnsupportedType,
-                "the two arms of the conditional have different types",
-                "Give both one type and one shape.",
-            )
-        self.emit(If(test, tuple(path_a.block), tuple(path_b.block)))
-        return result
-
-    def _spilled_at(self, path: Path, value: Array, node: cst.CSTNode) -> Value:
-        """An array of known shape beside one of run-time lengths."""
-        saved, self.block = self.block, path.block
-        array = self.spill(value, node)
-        self.block = saved
-        return array
-
-    def spill(self, value: Value, node: cst.CSTNode) -> Dynamic | Lazy:
-        raise NotImplementedError
 
     def _eval_NamedExpr(self, node: cst.NamedExpr) -> Value:
         assert isinstance(node.target, cst.Name)
@@ -469,68 +349,6 @@ class Expressions(Comparisons):
                 self.fail(element.key, UnsupportedType, "a key of this dict is not a constant", "Use constant keys.")
             items[known] = self.pin(self.evaluate(element.value), "item")
         return Dictionary(items)
-
-    def _eval_ListComp(self, node: cst.ListComp) -> Value:
-        return Sequence_(self._comprehension(node.elt, node.for_in), is_list=True)
-
-    def _eval_GeneratorExp(self, node: cst.GeneratorExp) -> Value:
-        self.fail(
-            node,
-            UnsupportedSyntax,
-            "a generator expression that is not consumed at once",
-            "Write a list, [...], or pass it to sum, min, max, any, all, tuple or list.",
-        )
-
-    def _comprehension(
-        self, element: cst.BaseExpression, clause: cst.CompFor, iterable: Value | None = None
-    ) -> list[Value]:
-        """The items, one evaluation of the element each; `iterable` is given where it was evaluated before."""
-        if clause.asynchronous is not None:
-            self.fail(clause, UnsupportedSyntax, "an asynchronous comprehension", "Use a plain one.")
-        items = self.iterate(clause.iter) if iterable is None else self.items_of(iterable, clause.iter)
-        with self.scoped(clause) as bind:
-            return list(self._each(element, clause, items, bind))
-
-    @contextmanager
-    def scoped(self, clause: cst.CompFor) -> Iterator[Callable[[Value], None]]:
-        """The names of a clause of a comprehension, which end with it; gives what binds them to an item."""
-        names = _target_names(clause.target)
-        saved = {name: self.environment.get(name) for name in names}
-        scope: Environment = {}
-
-        def bind(item: Value) -> None:
-            self.bind_pattern(clause.target, item, quiet=True, scoped=True)
-            scope.update({name: self.environment[name] for name in names if name in self.environment})
-
-        self.scopes.append(scope)
-        yield bind
-        self.scopes.pop()
-        for name, value in saved.items():
-            if value is None:
-                self.environment.pop(name, None)
-            else:
-                self.environment[name] = value
-
-    def _each(
-        self, element: cst.BaseExpression, clause: cst.CompFor, items: list[Value], bind: Callable[[Value], None]
-    ) -> Iterator[Value]:
-        for item in items:
-            bind(item)
-            keep: bool | None = True
-            for condition in clause.ifs:
-                keep = keep and self.truth(condition.test).known
-                if keep is None:
-                    self.fail(
-                        condition,
-                        UnsupportedSyntax,
-                        "the length of this comprehension depends on a value",
-                        "Filter by constants only, or use a loop.",
-                    )
-            if keep:
-                if clause.inner_for_in is not None:
-                    yield from self._comprehension(element, clause.inner_for_in)
-                else:
-                    yield self.evaluate(element)
 
     def bind_pattern(self, target: cst.BaseExpression, value: Value, quiet: bool = False, scoped: bool = False) -> None:
         raise NotImplementedError
@@ -624,19 +442,12 @@ def _of_truth(value: Value) -> bool:
     return isinstance(value, _ARRAYS) and value.dtype.kind == "bool"
 
 
-def _calls_helper(value: Value) -> bool:
-    exprs = [value.expr] if isinstance(value, Scalar) else value.items if isinstance(value, Array) else []
-    return any(isinstance(n, Helper) for e in exprs for n in topological((e,)))
 
 
 def _indices(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     import numpy as np
 
     return [tuple(map(int, i)) for i in np.ndindex(*shape)]
-
-
-def _target_names(target: cst.BaseExpression) -> list[str]:
-    return [name.value for name in names_in(target)]
 
 
 def _refusal(node: cst.CSTNode) -> tuple[str, str]:

@@ -202,6 +202,7 @@ class Flow:
             if isinstance(value, Array) and value.cells.prefix is None and (self.key, name) in self.program.promoted:
                 value = self.spilled(name, value)
             if isinstance(value, (Dynamic, Lazy)):
+                self.release(name)
                 bound.append((name, self.place_dynamic(name, value, batch)))
             else:
                 bound.append((name, self._place(name, value, targets, values)))
@@ -216,6 +217,10 @@ class Flow:
                 given = dict(pairs)[name]
                 if isinstance(given, Scalar):
                     self.learn_integer(name, given.expr)
+
+    def release(self, name: str) -> None:
+        """The variable of an argument becomes another array: elements of the argument can no longer be read there."""
+        raise NotImplementedError
 
     def place_dynamic(self, name: str, value: Dynamic | Lazy, batch: list[tuple[Var, View]]) -> Dynamic:
         raise NotImplementedError
@@ -243,7 +248,7 @@ class Flow:
             return Scalar(variable, known if isinstance(known, (int, str)) else None)
         if isinstance(value, Array) and value.cells.prefix is None:
             prefix = self.free_prefix(name)
-            cells = Cells([], value.dtype, prefix=prefix, owner=name)
+            cells = Cells([], value.dtype, prefix=prefix, frozen=value.cells.frozen, owner=name)
             for i, item in enumerate(value.cells.items):
                 cells.items.append(self._own(cell_name(prefix, i), item, targets, values))
             return replace(value, cells=cells)

@@ -8,10 +8,12 @@ import libcst as cst
 import numpy as np
 
 from ..errors import UnsupportedType
-from ..ir.expr import Call, Const, Load, Opaque
+from ..ir.expr import Call, Compare, Const, Expr, Load, Logic, Op, Opaque
+from ..ir.statements import If, Raise
 from ..ir.types import INT64, ScalarType
+from .choices import Choices
 from .describe import describe
-from .expressions import Expressions, Later
+from .expressions import Later
 from .flow import NeedsKnown
 from .values import (
     Array,
@@ -30,7 +32,7 @@ from .values import (
 __all__ = ["Subscripts"]
 
 
-class Subscripts(Expressions):
+class Subscripts(Choices):
     """Evaluates `a[...]` and `a.name`."""
 
     def _eval_Subscript(self, node: cst.Subscript) -> Value:
@@ -73,11 +75,37 @@ class Subscripts(Expressions):
         if index.type.kind not in ("int", "bool"):
             self.fail(node, UnsupportedType, "an index must be an integer", "")
         if not isinstance(index.constant, int):
-            self.needs_known(node, "the index into a tuple or list must be known when compiling")
+            return self._chosen_item(base.items, index.expr, node)
         known: int = index.constant
         if not -len(base.items) <= known < len(base.items):
             self.fail(node, UnsupportedType, f"index {known} is out of range", "")
         return base.items[known]
+
+    def _chosen_item(self, items: list[Value], index: Expr, node: cst.Subscript) -> Value:
+        """`buffers[k % 2]`: one of a few arrays, by conditions, where no loop can be unrolled to know the index."""
+        arrays = [item for item in items if isinstance(item, Dynamic)]
+        alike = len({(a.dtype, len(a.shape)) for a in arrays}) == 1 and len(arrays) == len(items) <= 8
+        if not alike or (self.key, "[]") not in self.program.promoted:
+            try:
+                self.needs_known(node, "the index into a tuple or list must be known when compiling")
+            except NeedsKnown as demand:
+                demand.promote = (self.key, "[]") if alike else None
+                raise
+        count = len(items)
+        place = self.temporary("place", index)
+        modulus = index.args[1] if isinstance(index, Op) and index.op == "%" else None
+        if not (isinstance(modulus, Const) and 0 < modulus.value <= count):
+            outside = Logic("or", Compare(("<",), (place, Const(-count))), Compare((">=",), (place, Const(count))))
+            raised = Raise(f'IndexError("index out of range (line {self.source.position(node)[0]})")')
+            self.emit(If(outside, (raised,), ()))
+            place = self.temporary("place", Op("%", place, Const(count)))
+
+        def pick(k: int) -> Value:
+            if k == count - 1:
+                return items[k]
+            return self.choose(Compare(("==",), (place, Const(k))), lambda: items[k], lambda: pick(k + 1), node)
+
+        return pick(0)
 
     def _open_item(self, base: OpenArray, node: cst.Subscript) -> Value:
         elements = [e.slice for e in node.slice]

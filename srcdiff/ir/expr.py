@@ -191,6 +191,9 @@ class Op(Expr):
     op: str
 
     def __new__(cls, op: str, *args: Expr, type: ScalarType | None = None) -> Op:
+        if op in ("+", "-", "*") and len(args) == 2 and all(a.type == BOOL for a in args):
+            # Numba adds truth values as numbers, as Python does; NumPy's, which comparisons of elements give, are not.
+            args = (Select(args[0], Const(1), Const(0)), args[1])
         kind = type or operator_type(op, args)
 
         def make() -> Op:
