@@ -161,13 +161,13 @@ def emitted_text(function: Any, words: list[str]) -> str:
 
 def lowered_text(function: Any) -> str:
     """The statements of a lowered function, one a line: class, expressions, line of the source."""
+    from srcdiff.assembly.inputs import choose_inputs
     from srcdiff.emitter.printer import expression
     from srcdiff.frontend.entry import lower_entry
     from srcdiff.frontend.parameters import guess_specs
     from srcdiff.frontend.source import find_source
     from srcdiff.ir import statements as ir
     from srcdiff.ir.expr import interning
-    from srcdiff.assembly.inputs import choose_inputs
 
     source = find_source(getattr(function, "__srcdiff_function__", function))
     specs, _ = guess_specs(source, {}, {})
