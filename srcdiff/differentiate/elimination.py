@@ -53,9 +53,9 @@ LEAST = 6
 """Operations that accumulating a block must save."""
 
 Vertex = Any
-"""An expression; an int, for a direction; or a tuple ("out", i), for a result."""
+"""An expression; an int, for a direction; ("out", i), for a result; or ("numerator", quotient)."""
 
-_Order = Callable[[dict[Vertex, dict[Vertex, Expr]], dict[Vertex, set[Vertex]], list[Expr]], Iterable[Expr]]
+_Order = Callable[[dict[Vertex, dict[Vertex, Expr]], dict[Vertex, set[Vertex]], list[Vertex]], Iterable[Vertex]]
 
 
 @dataclass
@@ -147,17 +147,23 @@ class Graph:
             self.environment[t.name] = t
 
     def is_active(self, e: Expr) -> bool:
+        """Whether an expression depends on what varies."""
         known = self._active.get(e)
         if known is not None:
             return known
-        for node in topological((e,)):
-            if node in self._active:
+        stack = [e]
+        while stack:
+            node = stack[-1]
+            below = [a for a in node.args if a not in self._active]
+            if below and not isinstance(node, (Var, Load)):
+                stack += below
                 continue
+            stack.pop()
             if isinstance(node, (Var, Load)):
                 found = bool(self.weights.get(node)) or bool(self.tangents.get(key_of(node)))
-                self._active[node] = found and node.type.is_differentiable
             else:
-                self._active[node] = node.type.is_differentiable and any(self._active[a] for a in node.args)
+                found = any(self._active[a] for a in node.args)
+            self._active[node] = found and node.type.is_differentiable
         return self._active[e]
 
     def active_results(self) -> bool:
@@ -166,10 +172,10 @@ class Graph:
     # -- elimination ------------------------------------------------------------------------------------------------
 
     @functools.cached_property
-    def _edges(self) -> tuple[dict[Vertex, dict[Vertex, Expr]], list[Expr]]:
+    def _edges(self) -> tuple[dict[Vertex, dict[Vertex, Expr]], list[Vertex]]:
         """Incoming edges of every active vertex, and the vertices in topological order."""
         incoming: dict[Vertex, dict[Vertex, Expr]] = {}
-        order: list[Expr] = []
+        order: list[Vertex] = []
         pending = [r for r in self.results if self.is_active(r)]
         visited: set[Expr] = set()
 
@@ -239,13 +245,10 @@ class Graph:
         return Choice(rows, count, names)
 
     def _orders(self) -> dict[str, _Order]:
-        def forward(incoming: Any, outgoing: Any, order: list[Expr]) -> Iterable[Expr]:
-            return list(order)
-
-        def reverse(incoming: Any, outgoing: Any, order: list[Expr]) -> Iterable[Expr]:
+        def reverse(incoming: Any, outgoing: Any, order: list[Vertex]) -> Iterable[Vertex]:
             return list(reversed(order))
 
-        def markowitz(incoming: Any, outgoing: Any, order: list[Expr]) -> Iterable[Expr]:
+        def markowitz(incoming: Any, outgoing: Any, order: list[Vertex]) -> Iterable[Vertex]:
             remaining = {v: i for i, v in enumerate(order)}
             waiting = {v[1]: v for v in order if isinstance(v, tuple)}
             degrees = {v: _degree(v, incoming, outgoing) for v in order if not isinstance(v, tuple)}
@@ -260,9 +263,9 @@ class Graph:
                     if v in degrees:
                         degrees[v] = _degree(v, incoming, outgoing)
 
-        return {"statements": self._by_statement, "forward": forward, "reverse": reverse, "markowitz": markowitz}
+        return {"statements": self._by_statement, "reverse": reverse, "markowitz": markowitz}
 
-    def _by_statement(self, incoming: Any, outgoing: Any, order: list[Expr]) -> Iterable[Expr]:
+    def _by_statement(self, incoming: Any, outgoing: Any, order: list[Vertex]) -> Iterable[Vertex]:
         """What statement-level preaccumulation does: inner operations backwards, then variables forwards."""
         variables = {s.node for s in self.steps if isinstance(s, Value)} | set(self.weights)
         inner = [v for v in reversed(order) if v not in variables and not isinstance(v, (Var, Load))]

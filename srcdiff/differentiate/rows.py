@@ -28,7 +28,7 @@ from ..ir.statements import (
     is_straight,
     statements,
 )
-from ..ir.types import INT64
+from ..ir.types import INT64, ScalarType
 from .accumulate import fits, row_block
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class RowLoop:
 
     def row(self, name: str, index: Any) -> Load:
         kind = self.kinds[name].type
-        return Load(self.arrays[name], (index,), kind if kind.bits else replace(kind, bits=64))
+        return Load(self.arrays[name], (index,), kind if kind.bits else ScalarType(kind.kind))
 
     def enter(self, tangents: Tangents, out: list[Statement]) -> None:
         """Allocate the rows and fill them with the tangents that the variables have before the loop."""

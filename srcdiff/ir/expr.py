@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,7 +62,7 @@ __all__ = [
 
 class _State(threading.local):
     def __init__(self) -> None:
-        self.table: dict[Any, Expr] = {}
+        self.table: dict[Any, Any] = {}
 
 
 _state = _State()
@@ -86,13 +86,6 @@ class Expr:
     args: tuple[Expr, ...]
 
 
-def _intern(key: tuple[Any, ...], make: Callable[[], Expr]) -> Expr:
-    found = _state.table.get(key)
-    if found is None:
-        found = _state.table[key] = make()
-    return found
-
-
 class Const(Expr):
     """A literal, or a named constant (`text` is how it is written)."""
 
@@ -105,12 +98,13 @@ class Const(Expr):
         kind = type or literal_type(value)
         spelled = text if text is not None else _spelled(value)
 
-        def make() -> Const:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Const, spelled, kind, named)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.value, self.text, self.type, self.args, self.named = value, spelled, kind, (), named
-            return self
-
-        return _intern((Const, spelled, kind, named), make)  # type: ignore[return-value]
+        return self
 
 
 def _spelled(value: Any) -> str:
@@ -142,12 +136,13 @@ class Var(Expr):
     name: str
 
     def __new__(cls, name: str, type: ScalarType) -> Var:
-        def make() -> Var:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Var, name, type)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.name, self.type, self.args = name, type, ()
-            return self
-
-        return _intern((Var, name, type), make)  # type: ignore[return-value]
+        return self
 
 
 class Load(Expr):
@@ -160,12 +155,13 @@ class Load(Expr):
     def __new__(cls, array: str, index: tuple[Any, ...], type: ScalarType) -> Load:
         operands = tuple(i for i in index if isinstance(i, Expr))
 
-        def make() -> Load:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Load, array, index, type)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.array, self.index, self.type, self.args = array, index, type, operands
-            return self
-
-        return _intern((Load, array, index, type), make)  # type: ignore[return-value]
+        return self
 
 
 class Element(Load):
@@ -176,12 +172,13 @@ class Element(Load):
     def __new__(cls, array: str, index: tuple[Any, ...], type: ScalarType) -> Element:
         operands = tuple(i for i in index if isinstance(i, Expr))
 
-        def make() -> Element:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Element, array, index, type)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.array, self.index, self.type, self.args = array, index, type, operands
-            return self
-
-        return _intern((Element, array, index, type), make)  # type: ignore[return-value]
+        return self
 
 
 class Op(Expr):
@@ -196,12 +193,13 @@ class Op(Expr):
             args = (Select(args[0], Const(1), Const(0)), args[1])
         kind = type or operator_type(op, args)
 
-        def make() -> Op:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Op, op, args, kind)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.op, self.args, self.type = op, args, kind
-            return self
-
-        return _intern((Op, op, args, kind), make)  # type: ignore[return-value]
+        return self
 
 
 def operator_type(op: str, args: tuple[Expr, ...]) -> ScalarType:
@@ -222,12 +220,13 @@ class Call(Expr):
     spelling: str
 
     def __new__(cls, function: str, args: tuple[Expr, ...], type: ScalarType, spelling: str) -> Call:
-        def make() -> Call:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Call, function, args, type, spelling)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.function, self.args, self.type, self.spelling = function, args, type, spelling
-            return self
-
-        return _intern((Call, function, args, type, spelling), make)  # type: ignore[return-value]
+        return self
 
 
 class Helper(Expr):
@@ -237,12 +236,13 @@ class Helper(Expr):
     helper: Any
 
     def __new__(cls, helper: Any, args: tuple[Expr, ...], type: ScalarType) -> Helper:
-        def make() -> Helper:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Helper, id(helper), args, type)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.helper, self.args, self.type = helper, args, type
-            return self
-
-        return _intern((Helper, id(helper), args, type), make)  # type: ignore[return-value]
+        return self
 
 
 class Select(Expr):
@@ -251,12 +251,13 @@ class Select(Expr):
     __slots__ = ()
 
     def __new__(cls, condition: Expr, a: Expr, b: Expr) -> Select:
-        def make() -> Select:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Select, condition, a, b)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.args, self.type = (condition, a, b), a.type if a.type == b.type else promote(a.type, b.type)
-            return self
-
-        return _intern((Select, condition, a, b), make)  # type: ignore[return-value]
+        return self
 
 
 class Compare(Expr):
@@ -266,12 +267,13 @@ class Compare(Expr):
     ops: tuple[str, ...]
 
     def __new__(cls, ops: tuple[str, ...], args: tuple[Expr, ...]) -> Compare:
-        def make() -> Compare:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Compare, ops, args)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.ops, self.args, self.type = ops, args, BOOL
-            return self
-
-        return _intern((Compare, ops, args), make)  # type: ignore[return-value]
+        return self
 
 
 class Logic(Expr):
@@ -281,12 +283,13 @@ class Logic(Expr):
     op: str
 
     def __new__(cls, op: str, *args: Expr) -> Logic:
-        def make() -> Logic:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Logic, op, args)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.op, self.args, self.type = op, args, BOOL
-            return self
-
-        return _intern((Logic, op, args), make)  # type: ignore[return-value]
+        return self
 
 
 class Opaque(Expr):
@@ -297,12 +300,13 @@ class Opaque(Expr):
     text: str
 
     def __new__(cls, text: str, type: ScalarType, args: tuple[Expr, ...] = (), reads: tuple[str, ...] = ()) -> Opaque:
-        def make() -> Opaque:
-            self = object.__new__(cls)
+        table = _state.table
+        key = (Opaque, text, type, args, reads)
+        self = table.get(key)
+        if self is None:
+            self = table[key] = object.__new__(cls)
             self.text, self.type, self.args, self.reads = text, type, args, reads
-            return self
-
-        return _intern((Opaque, text, type, args, reads), make)  # type: ignore[return-value]
+        return self
 
 
 def const(value: float) -> Const:

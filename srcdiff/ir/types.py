@@ -24,23 +24,37 @@ __all__ = [
     "promote",
 ]
 
+_KNOWN: dict[tuple[str, int], ScalarType] = {}
+
 _ORDER = {"bool": 0, "int": 1, "float": 2, "complex": 3}
 
 
-@dataclass(frozen=True)
 class ScalarType:
-    """`bits` is the width of a component; 0 marks a Python literal, which takes the width of its partner."""
+    """`bits` is the width of a component; 0 marks a Python literal, which takes the width of its partner.
 
+    Equal types are the same object.
+    """
+
+    __slots__ = ("bits", "is_differentiable", "is_real", "kind")
     kind: str
-    bits: int = 64
+    bits: int
+    is_real: bool
+    is_differentiable: bool
 
-    @property
-    def is_real(self) -> bool:
-        return self.kind == "float"
+    def __new__(cls, kind: str, bits: int = 64) -> ScalarType:
+        known = _KNOWN.get((kind, bits))
+        if known is None:
+            self = object.__new__(cls)
+            self.kind, self.bits = kind, bits
+            self.is_real, self.is_differentiable = kind == "float", kind in ("float", "complex")
+            known = _KNOWN.setdefault((kind, bits), self)
+        return known
 
-    @property
-    def is_differentiable(self) -> bool:
-        return self.kind in ("float", "complex")
+    def __reduce__(self) -> tuple[type[ScalarType], tuple[str, int]]:
+        return ScalarType, (self.kind, self.bits)
+
+    def __repr__(self) -> str:
+        return f"ScalarType({self.kind!r}, {self.bits})"
 
     @property
     def numpy(self) -> str:

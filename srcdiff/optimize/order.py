@@ -63,7 +63,7 @@ def in_order(roots: Sequence[Expr], fixed: Sequence[Expr]) -> dict[Expr, Expr]:
             for _, e in parts:
                 _note(e, ready)
             parts.sort(key=lambda part: _place(part[1], kind, ready))
-            fresh = _joined(parts, kind)
+            fresh = _joined(parts, kind, ready)
         _note(fresh, ready)
         done[node] = fresh
     return done
@@ -109,7 +109,7 @@ def _place(e: Expr, kind: str, ready: dict[Expr, int]) -> int:
 
 def _without_literals(factors: _Parts) -> _Parts:
     """All literals in one."""
-    literals = [e for _, e in factors if isinstance(e, Const) and not e.named]
+    literals: list[Expr] = [e for _, e in factors if isinstance(e, Const) and not e.named]
     if len(literals) < 2:
         return factors
     product = functools.reduce(mul, literals)
@@ -123,10 +123,11 @@ def _doubled(terms: _Parts) -> _Parts:
     return [(minus, e if n == 1 else mul(const(float(n)), e)) for (minus, e), n in counts.items()]
 
 
-def _joined(parts: _Parts, kind: str) -> Expr:
+def _joined(parts: _Parts, kind: str, ready: dict[Expr, int]) -> Expr:
     """The sum or product from left to right; a sum starts with a term that is added."""
     first = next((i for i, (minus, _) in enumerate(parts) if not minus), 0)
     (negative, total), *others = [parts[first], *parts[:first], *parts[first + 1 :]]
     for minus, e in others:
         total = Op("*" if kind == "*" else "-" if minus != negative else "+", total, e)
+        _note(total, ready)
     return neg(total) if negative else total
