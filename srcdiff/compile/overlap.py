@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-__all__ = ["refuse_overlaps"]
+__all__ = ["refuse_overlaps", "types_of"]
 
 
 def refuse_overlaps(form: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -25,7 +25,7 @@ def refuse_overlaps(form: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         given = inspect.signature(dispatcher.py_func).bind(*args, **kwargs)
     except TypeError:  # the call itself says so
         return
-    kinds = _types(given)
+    kinds = types_of(given)
     dispatcher.compile(kinds)
     module = dispatcher.modules[kinds]
     if form.origin.mode == "jvp":
@@ -41,7 +41,7 @@ def refuse_overlaps(form: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
                 raise ValueError(f"{one} and {other} must be different arrays, and these share memory")
 
 
-def _types(given: inspect.BoundArguments) -> tuple[Any, ...]:
+def types_of(given: inspect.BoundArguments) -> tuple[Any, ...]:
     """Numba's types of the arguments of a call."""
     import numba
     from numba.core import types

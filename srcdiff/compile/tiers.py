@@ -171,7 +171,8 @@ class Form:
         if linked is not None:
             self._become(linked)
             return linked(*positional)
-        result = self._dispatcher(*args, **kwargs)
+        target = self._dispatching()
+        result = target(*args, **kwargs)
         self._become(self._dispatching())
         if self._options.cache:  # linked code takes half the time of a dispatcher's call
             signature = self._describe(args, kwargs)[1]
@@ -198,6 +199,9 @@ class Form:
     def _dispatching(self) -> Any:
         """The dispatcher; where memory that is written may be shared, which it does not see, with a look at that."""
         dispatcher = self._dispatcher
+        config: Any = sys.modules["numba"].config
+        if config.DISABLE_JIT:
+            dispatcher = dispatcher.interpreted
         if not self._writes:
             return dispatcher
 
