@@ -25,3 +25,5 @@ class Module:
     """Of the arguments that are arrays, and of the matrix `out`."""
     dtype: ScalarType = FLOAT64
     """Of the matrix."""
+    apart: tuple[tuple[str, str], ...] = ()
+    """Pairs of arguments that must not share memory, since one of them is written."""

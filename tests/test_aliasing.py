@@ -125,3 +125,72 @@ def squares(y):
     for i in range(len(y)):
         out[i] = y[i] ** 2
     return out
+
+
+def neighbours(t, y):
+    rate = np.empty(len(y))
+    for i in range(len(y)):
+        rate[i] = y[i] * y[i - 1] - t
+    return rate
+
+
+def pair(t, y):
+    a, b = y
+    return np.array([t * a * b, a - b])
+
+
+def fills_pair(t, y, dy):
+    dy[0] = y[0] * y[1]
+    dy[1] = y[0] - t * y[1]
+
+
+def changes_its_input(a, b):
+    a[0] = a[0] * 2.0
+    return a[0] * b[0] + a[1] * b[1]
+
+
+def calls_that_share(cache):
+    """What is called, with arguments that share memory in part, and the two that do."""
+    base = np.arange(1.0, 6.0)
+    matrix = np.arange(1.0, 4971.0).reshape(71, 70)
+    made = {"cache": cache, "wrt": "y"}
+    of = {"of": "dy", **made}
+    any_length = srcdiff.jacobian_compiled(fills, **of)
+    known = srcdiff.jacobian_compiled(fills_pair, shapes={"y": 2, "dy": 2}, **of)
+    for f, n in ((any_length, 4), (known, 2)):
+        y, dy = base[:n], base[1 : n + 1]
+        for form in (f, f.jacobian):
+            yield form, (0.0, y, dy), "y and dy"
+        yield f.jacobian.into, (np.zeros((n, n)), 0.0, y, dy), "y and dy"
+        yield f.jacobian, (0.0, base[:n][::-1], dy), "y and dy"
+    many = srcdiff.jacobian_compiled(neighbours, **made).jacobian
+    yield many.into, (matrix[:70], 0.0, matrix[0]), "out and y"
+    yield many.into, (matrix[:70], 0.0, matrix[1:, 5]), "out and y"
+    yield srcdiff.jacobian(pair, **made).into, (matrix[:2, :2], 0.0, matrix[0, 1:3]), "out and y"
+    changing = srcdiff.jacobian_compiled(changes_its_input, shapes={"a": 2, "b": 2}, cache=cache)
+    for form in (changing, changing.jacobian):
+        yield form, (base[:2], base[1:3]), "a and b"
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_arguments_that_share_memory_in_part(cache, tmp_path, monkeypatch):
+    """Refused at the first call, by linked code, and by the dispatcher alone; nothing is written."""
+    monkeypatch.setenv("SRCDIFF_CACHE_DIR", str(tmp_path))
+    for form, args, names in calls_that_share(cache):
+        before = fresh(args)
+        apart = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+        for _ in range(2):
+            with pytest.raises(ValueError, match=f"{names} must be different arrays"):
+                form(*args)
+            form(*apart)
+        for one, other in zip(args, before):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_arguments_side_by_side_in_one_array_are_apart():
+    table = np.arange(8.0).reshape(4, 2)
+    f = srcdiff.jacobian_compiled(fills, wrt="y", of="dy")
+    columns = f.jacobian(0.0, table[:, 0], table[:, 1])
+    rows = np.array([0.0, 2.0, 4.0, 6.0])
+    np.testing.assert_array_equal(columns, f.jacobian(0.0, rows, np.zeros(4)))
+    np.testing.assert_array_equal(table[:, 1], rows * rows[[-1, 0, 1, 2]])

@@ -2,6 +2,8 @@
 
 import math
 import os
+import select
+import signal
 import stat
 import subprocess
 import sys
@@ -606,6 +608,75 @@ def test_processes_at_once(place):
         out, err = process.communicate()
         assert (out, err) == (f"[[1.5, 1.0], [1.0, -1.0]] {result}\n", "")
     assert len(artefacts(place)) == 3
+
+
+KINDS = [(3.0, 12.0), (3, 12.0), (3 + 0j, 12 + 0j), (np.float32(3.0), 12.0)]
+"""Arguments of different types, and the derivative of `area` there."""
+
+
+def forked(work):
+    """A child process; it ends with 0 if `work()` is true, and without a word to this one's streams."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        status = 0 if work() else 1
+    finally:
+        os._exit(status)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
+@pytest.mark.parametrize("kinds", [KINDS[:1], KINDS], ids=["same", "different"])
+def test_sixteen_processes_at_once(place, kinds):
+    """With the compiler loaded, so that they meet in the store."""
+    jacobian(area, cache=False)(3.0)
+    ready, go = os.pipe()
+
+    def work(given, expected):
+        os.close(go)
+        os.read(ready, 1)  # until the parent closes its end
+        return all(jacobian(area)(given) == expected for _ in range(2))
+
+    children = [forked(lambda i=i: work(*kinds[i % len(kinds)])) for i in range(16)]
+    os.close(ready)
+    os.close(go)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 16
+    assert len(artefacts(place)) == len(kinds) and not list(place.glob("*/*.tmp"))
+    assert all(store_module.unpack(file.read_bytes()) is not None for file in place.glob("*/*.artefact"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
+def test_killed_at_any_moment(place):
+    """A cold call is killed after one to ten tenths of its time; the next is right, and nothing partial is there."""
+    jacobian(area, cache=False)(3.0)
+    begin = time.perf_counter()
+    os.waitpid(forked(lambda: jacobian(area)(3.0) == 12.0), 0)
+    longest = time.perf_counter() - begin
+    for tenth in range(1, 11):
+        default_store().clear()
+        alive, end = os.pipe()
+        child = forked(lambda: jacobian(area)(3.0) == 12.0)
+        os.close(end)
+        select.select([alive], [], [], longest * tenth / 10)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(alive)
+        assert all(store_module.unpack(file.read_bytes()) is not None for file in place.glob("*/*.artefact"))
+    assert os.waitpid(forked(lambda: jacobian(area)(3.0) == 12.0), 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
+def test_files_that_may_not_grow(place):
+    """The system itself refuses to write on, as on a full disk."""
+    resource = pytest.importorskip("resource")
+
+    def work():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        return [jacobian(area)(3.0) for _ in range(2)] == [12.0, 12.0]
+
+    assert os.waitpid(forked(work), 0)[1] == 0
+    assert not artefacts(place) and not list(place.glob("*/*.tmp"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")

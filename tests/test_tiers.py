@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import json
 import os
 import pickle
 import subprocess
@@ -493,6 +494,60 @@ def test_disabled_jit(tmp_path):
     program.write_text("from srcdiff import jacobian\ndef f(x):\n    return x * x\nprint(jacobian(f)(3.0))\n")
     run = f"import runpy; runpy.run_path({str(program)!r}, run_name='__main__')"
     assert fresh(run) == fresh(run) == "6.0\n"
+
+
+def test_emitted_text_is_a_file_that_python_runs_where_numba_does_not_compile(tmp_path, place):
+    """As debuggers, profilers and coverage see it; helpers too."""
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent("""
+        import cProfile, math, os, pstats, sys
+        import numpy as np
+        from srcdiff import jacobian_compiled
+
+        def inner(x):
+            if x < 0.0:
+                raise ValueError("below zero")
+            return math.sqrt(x) * x
+
+        @jacobian_compiled(wrt="y")
+        def f(t, y, k=2.0):
+            rate = np.empty(len(y))
+            for i in range(len(y)):
+                rate[i] = k * inner(y[i]) * y[i - 1] - t
+            return rate
+
+        seen = {}
+
+        def trace(frame, event, arg):
+            if frame.f_code.co_filename.startswith(os.environ["SRCDIFF_CACHE_DIR"]):
+                seen.setdefault(frame.f_code.co_filename, set()).add(frame.f_code.co_name)
+                return trace
+
+        y, out = np.array([1.0, 4.0, 2.0]), np.empty((3, 3))
+        f.jacobian(1.0, y)
+        sys.settrace(trace)
+        matrix = f.jacobian(1.0, y)
+        f.jacobian.into(out, 1.0, y=y)
+        sys.settrace(None)
+        assert (matrix == out).all() and len(seen) == 2 and all(map(os.path.isfile, seen)), seen
+        assert all(names & {"f_jacobian", "f_jacobian_into"} and "f_tangents" in names for names in seen.values()), seen
+        profile = cProfile.Profile()
+        profile.runcall(f.jacobian, 1.0, y)
+        assert any(name == "f_tangents" and os.path.isfile(path) for path, _, name in pstats.Stats(profile).stats)
+        try:
+            f.jacobian(1.0, -y)
+        except ValueError as error:
+            while error.__traceback__.tb_next:
+                error.__traceback__ = error.__traceback__.tb_next
+            assert os.path.isfile(error.__traceback__.tb_frame.f_code.co_filename)
+        print(matrix.tolist())
+    """))
+    run = f"import runpy; runpy.run_path({str(program)!r}, run_name='__main__')"
+    plain = fresh(run, NUMBA_DISABLE_JIT="1")
+    # d/dy of 2 y_i^1.5 y_{i-1} at (1, 4, 2)
+    root = np.sqrt([1.0, 4.0, 2.0])
+    expected = [[6.0 * root[0], 0.0, 2.0], [16.0, 3.0 * root[1], 0.0], [0.0, 2.0 * 2.0 * root[2], 12.0 * root[2]]]
+    np.testing.assert_allclose(json.loads(plain), expected, rtol=1e-14)
 
 
 # Types in words

@@ -16,7 +16,7 @@ from ..module import Module
 from ..rules.array_support import ARRAY_SUPPORT
 from ..rules.support import SUPPORT
 from .inputs import input_names
-from .parts import check_fills_only, definition, fresh_name, support_texts
+from .parts import apart, check_fills_only, definition, fresh_name, support_texts
 
 
 class ArrayAssembly:
@@ -75,7 +75,8 @@ class ArrayAssembly:
         kinds = [leaf.dtype for leaf in (*leaves(self.outputs), *(x for i in self.inputs for x in leaves(i.structure)))]
         dtype = promoted(kinds)
         shapes = dict(self.lowered.guards)
-        return Module(text, entry, tuple(made[-1][1]), dict(self.program.objects), branches, shapes, dtype)
+        pairs = apart(self.lowered, self.own.get("out"))
+        return Module(text, entry, tuple(made[-1][1]), dict(self.program.objects), branches, shapes, dtype, pairs)
 
     def varying(self) -> list[str]:
         """The user's variables that depend on the inputs."""

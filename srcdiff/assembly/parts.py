@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ..errors import WrtError
+from ..frontend.entry import Lowered
 from ..frontend.source import Source
 from ..ir.statements import Leaf, Structure
 from ..rules.array_support import ARRAY_SUPPORT
@@ -21,6 +23,15 @@ def fresh_name(base: str, taken: set[str], *others: Collection[str]) -> str:
         name, number = f"{base}_{number}", number + 1
     taken.add(name)
     return name
+
+
+def apart(lowered: Lowered, out: str | None) -> tuple[tuple[str, str], ...]:
+    """Pairs of arguments that must not share memory: those that are written, each with every other array."""
+    held = [text.partition("[")[0] for text, _ in lowered.guards] + list(lowered.array_ranks)
+    names = [p for p in map(bare, lowered.parameters) if p in held]
+    written = {*lowered.program.written, *lowered.filled, *lowered.filled_arrays, out}
+    every = names if out is None else [out, *names]
+    return tuple(pair for pair in itertools.combinations(every, 2) if written & set(pair))
 
 
 def unique(labels: Sequence[str]) -> list[str]:

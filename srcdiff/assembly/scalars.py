@@ -42,7 +42,7 @@ from ..optimize.dead import remove_dead
 from ..optimize.inline import inline_calls, size
 from ..optimize.loads import hoist_loads
 from ..rules.support import SUPPORT
-from .parts import bare, check_fills_only, definition, fresh_name, support_texts, unique
+from .parts import apart, bare, check_fills_only, definition, fresh_name, support_texts, unique
 
 _USED = frozenset({"np", "math", "cmath", *dir(builtins)})
 """What emitted code may need under its usual name."""
@@ -154,8 +154,9 @@ class ScalarAssembly:
         )
         dtype = self.layout().dtype(*leaves(self.outputs), *leaves(self.input_structure))
         return Module(
-            text, name, tuple(self._parameters()), dict(program.objects), dict(branches), dict(self._shapes()), dtype
-        )
+            text, name, tuple(self._parameters()), dict(program.objects), dict(branches), dict(self._shapes()), dtype,
+            apart(self.lowered, self.own.get("out")),
+        )  # fmt: skip
 
     def _check_names(self, functions: Sequence[str]) -> None:
         """The user's variables must not hide what the text uses: a module, or a builtin."""

@@ -30,7 +30,9 @@ from .artefacts import Kept, signature_of
 from .emitted import digest, module_name
 from .guard import Guard
 from .memory import counts_references
+from .overlap import types_of
 from .progress import progress
+from .store import default_store
 from .tiers import base_key
 
 if TYPE_CHECKING:
@@ -170,6 +172,21 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
             guard = Guard(self.origin, args, self._checked, self._digest(self.modules[args]))
             cres.environment.consts.append(guard)
         super().add_overload(cres)
+
+    def interpreted(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that runs the emitted text in Python, from a file in the store: for debuggers, profilers, coverage."""
+        given = inspect.signature(self.py_func).bind(*args, **kwargs)
+        kinds = types_of(given)
+        function = self._plain.get(kinds)
+        if function is None:
+            module = self._module(kinds, self._checked)
+            filename = default_store().write_text(self._digest(module)[:40], module.text)
+            function = self._plain[kinds] = load(module, self._options, filename or None)
+        return function(*given.args, **given.kwargs)
+
+    @functools.cached_property
+    def _plain(self) -> dict[tuple[Any, ...], FunctionType]:
+        return {}
 
     @functools.cached_property
     def _inner(self) -> GeneratedDispatcher:

@@ -9,6 +9,7 @@ Python result. Whatever does not fit, and every error, is left to a fallback, wh
 from __future__ import annotations
 
 import ctypes
+import itertools
 import marshal
 import re
 from collections.abc import Iterable, Sequence
@@ -57,7 +58,7 @@ def native(result: Any, module: Module, *, fills_first: bool) -> bytes | None:
         return None
     try:
         unused = _unused_symbols(result.library, name)
-        builder = _Entry(result, name)
+        builder = _Entry(result, name, names, module.apart)
         text = builder.build()
     except (_NotNative, NotImplementedError):
         return None
@@ -130,7 +131,13 @@ def _uses(text: str) -> dict[str, set[str]]:
 class _Entry:
     """The text of the second object."""
 
-    def __init__(self, result: Any, name: str):
+    def __init__(self, result: Any, name: str, names: Sequence[str], apart: Sequence[tuple[str, str]]):
+        if any(name not in names for pair in apart for name in pair):  # a JVP, whose arguments are in tuples
+            raise _NotNative("arguments that must not share memory")
+        self.names = names
+        self.apart = apart
+        self.bounds: dict[str, list[tuple[Any, Any]]] = {}
+        """Where the memory of the arrays in an argument begins and ends."""
         self.context = result.target_context
         self.descriptor = result.fndesc
         self.name = name
@@ -153,13 +160,15 @@ class _Entry:
         self.need(builder.icmp_unsigned("==", names, _NONE))
         self.need(builder.icmp_unsigned("==", count, _WORD(len(given))))
         values: list[Any] = []
-        for kind in self.descriptor.argtypes:
+        for name, kind in zip(self.names, self.descriptor.argtypes, strict=True):
             if isinstance(kind, types.Omitted):
                 values.append(None)
                 continue
+            self.argument = name
             place = sum(value is not None for value in values)
             pointer = builder.load(builder.gep(arguments, [_WORD(place)]))
             values.append(self.unbox(kind, pointer))
+        self.need_apart()
         convention = self.context.call_conv
         callee = ir.Function(
             self.module, convention.get_function_type(self.descriptor.restype, self.descriptor.argtypes), self.name
@@ -189,6 +198,14 @@ class _Entry:
         block = self.builder.append_basic_block("next")
         self.builder.cbranch(condition, block, self.other)
         self.builder.position_at_end(block)
+
+    def need_apart(self) -> None:
+        """Arguments that may share memory are looked at by the fallback."""
+        builder = self.builder
+        for one, other in self.apart:
+            for (low, high), (first, last) in itertools.product(self.bounds.get(one, ()), self.bounds.get(other, ())):
+                below, above = builder.icmp_unsigned("<=", high, first), builder.icmp_unsigned("<=", last, low)
+                self.need(builder.or_(below, above))
 
     def need_own(self, arrays: Sequence[Any]) -> None:
         """An array that is an argument's goes back as that argument itself, which the fallback sees to."""
@@ -295,7 +312,24 @@ class _Entry:
             itemsize=self.context.get_constant(types.intp, kind.dtype.bitwidth // 8),
             meminfo=None,
         )
+        if any(self.argument in pair for pair in self.apart):
+            self.bounds.setdefault(self.argument, []).append(self.extent(array, kind))
         return array._getvalue()
+
+    def extent(self, array: Any, kind: Any) -> tuple[Any, Any]:
+        """The addresses of an array's first byte, and of that after its last."""
+        builder = self.builder
+        low = builder.ptrtoint(array.data, _WORD)
+        if kind.layout in "CF":
+            return low, builder.add(low, builder.mul(array.nitems, array.itemsize))
+        high = builder.add(low, array.itemsize)
+        shape, strides = (cgutils.unpack_tuple(builder, part, kind.ndim) for part in (array.shape, array.strides))
+        for length, stride in zip(shape, strides):
+            span = builder.mul(builder.sub(length, _WORD(1)), stride)
+            forward = builder.icmp_signed(">", span, _WORD(0))
+            low = builder.select(forward, low, builder.add(low, span))
+            high = builder.select(forward, builder.add(high, span), high)
+        return low, high
 
     # Results
 

@@ -20,6 +20,7 @@ from ..frontend.unwrap import bind, unwrap
 from ..places import Origin, reduce_form
 from .environment import artefact_key, environment
 from .key import Uncacheable, digest, fingerprint
+from .overlap import refuse_overlaps
 from .store import Artefact, default_store
 
 __all__ = ["Form", "JacobianForm", "base_key", "form_name", "plain_and_parameters"]
@@ -164,13 +165,15 @@ class Form:
         return made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        refuse_overlaps(self, args, kwargs)
         positional, signature = self._describe(args, kwargs) if self.checked else (args, None)
         linked = self._link(signature) if signature is not None else None
         if linked is not None:
             self._become(linked)
             return linked(*positional)
-        result = self._dispatcher(*args, **kwargs)
-        self._become(self._dispatcher)
+        target = self._dispatching()
+        result = target(*args, **kwargs)
+        self._become(self._dispatching())
         if self._options.cache:  # linked code takes half the time of a dispatcher's call
             signature = self._describe(args, kwargs)[1]
             linked = self._link(signature) if signature is not None else None
@@ -180,10 +183,11 @@ class Form:
 
     def _beyond(self, tried: str, *args: Any, **kwargs: Any) -> Any:
         """A call that the code linked for the types `tried` does not take, or fails on."""
+        refuse_overlaps(self, args, kwargs)
         self._passed_on += 1
         dispatching = "_numba" in self.__dict__
         if self._passed_on > (PATIENCE if dispatching else 100 * PATIENCE):
-            self._become(self._dispatcher)
+            self._become(self._dispatching())
         elif not dispatching:
             positional, signature = self._describe(args, kwargs)
             if signature is not None and (kwargs or signature != tried):
@@ -191,6 +195,29 @@ class Form:
                 if linked is not None:
                     return linked(*positional)
         return self._dispatcher(*args, **kwargs)
+
+    def _dispatching(self) -> Any:
+        """The dispatcher; where memory that is written may be shared, which it does not see, with a look at that."""
+        dispatcher = self._dispatcher
+        config: Any = sys.modules["numba"].config
+        if config.DISABLE_JIT:
+            dispatcher = dispatcher.interpreted
+        if not self._writes:
+            return dispatcher
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            refuse_overlaps(self, args, kwargs)
+            return dispatcher(*args, **kwargs)
+
+        return call
+
+    @property
+    def _writes(self) -> bool:
+        """Whether a call may write to an argument, as far as what is compiled shows."""
+        if self._mode == "into" or self._options.of:
+            return True
+        made = self.__dict__.get("_numba")
+        return made is not None and any(module.apart for module in list(made.modules.values()))
 
     def _link(self, signature: str) -> Any:
         """The linked code for argument types, if the store has it and this process can run it."""
