@@ -14,6 +14,7 @@ from ..assembly.parts import definition, support_texts
 from ..assembly.scalars import ScalarAssembly, best
 from ..differentiate.devices import DeviceLayout, DevicePointLayout
 from ..differentiate.helpers import _body, _callees
+from ..differentiate.points import Target
 from ..differentiate.results import Layout
 from ..emitter.device import DeviceWriter
 from ..emitter.header import header
@@ -26,6 +27,7 @@ from ..frontend.source import Source
 from ..frontend.specs import ArraySpec, ScalarSpec, Spec, TupleSpec
 from ..ir.expr import Const, Expr, interning
 from ..ir.statements import Block, For, If, Origin, Return, While, count_of, leaves, statements
+from ..ir.types import FLOAT32
 from ..ir.verify import verify
 from ..module import Module
 from ..rules.device import DEVICE
@@ -51,6 +53,11 @@ def is_narrow(specs: Sequence[Spec]) -> bool:
     for spec in specs:
         visit(spec)
     return bits == {32}
+
+
+def narrow_target(target: Target) -> Target:
+    """An array of results where the working precision is float32."""
+    return replace(target, dtype=FLOAT32) if target.dtype.kind == "float" else target
 
 
 class _OnDevice(ScalarAssembly):
@@ -172,8 +179,10 @@ class KernelAssembly(_OnDevice, PointAssembly):
     clears = False
 
     def layout(self) -> DevicePointLayout:
-        """Stores into the arrays of results."""
+        """Stores into the arrays of results, which have the working precision."""
         plain = PointAssembly.layout(self)
+        if self.narrow:
+            self.targets = tuple(narrow_target(t) for t in self.targets)
         return DevicePointLayout(
             plain.mode, plain.outputs, plain.inputs, plain.fresh, plain.filled, plain.returns_value, plain.written,
             plain.narrow, names=plain.names, index=plain.index, cleared=None,
@@ -186,12 +195,15 @@ def _assembled(
     inputs, single = choose_inputs(source, options.wrt, options.of)
     lowered = lower_point(source, specs, inputs, options, mode, "devices")
 
+    narrow = is_narrow(list(specs.values()))
+
     def assemble(variant: Lowered) -> _OnDevice:
-        return kind(variant, inputs, single, mode, options.strict, (), False)
+        assembly = kind(variant, inputs, single, mode, options.strict, (), False)
+        assembly.narrow = narrow
+        return assembly
 
     assembly = best(lowered, assemble)
     assert isinstance(assembly, _OnDevice)
-    assembly.narrow = is_narrow(list(specs.values()))
     assembly.differentiate()
     assembly.on_device()
     return assembly
