@@ -18,6 +18,9 @@ from ..frontend.specs import Spec
 from ..module import Module
 from .cpu import spec_of
 from .device import build_device
+from .device_store import KeptKernels, emitted, emitted_key
+from .emitted import __name__ as PACKAGE
+from .emitted import digest
 from .forms import Emitter, stub_of
 from .tiers import BATCHED
 
@@ -69,8 +72,9 @@ def check_device() -> None:
 def load_device(module: Module, options: Mapping[str, Any]) -> FunctionType:
     """Run an emitted module: all its functions but the entry become device functions."""
     cuda = cuda_module()
-    name = f"_srcdiff_cuda_{abs(hash(module.text)):x}"
-    filename = f"<srcdiff {module.entry} {name[14:]}>"
+    content = digest(module, options, "cuda")[:32]
+    name = f"{PACKAGE}.f_{content}"
+    filename = f"<srcdiff {module.entry} {content}>"
     linecache.cache[filename] = (len(module.text), None, module.text.splitlines(True), filename)
     found = ModuleType(name)
     found.__file__ = filename
@@ -85,9 +89,12 @@ def load_device(module: Module, options: Mapping[str, Any]) -> FunctionType:
     return entry
 
 
-def kernel_of(module: Module, options: Any) -> Any:
-    """The kernel of a batch."""
-    return cuda_module().jit(**_options(options))(load_device(module, _options(options)))
+def kernel_of(module: Module, options: Any, key: str = "") -> Any:
+    """The kernel of a batch, which is kept under `key`."""
+    kernel = cuda_module().jit(**_options(options))(load_device(module, _options(options)))
+    if key and not simulated():
+        kernel._cache = KeptKernels(key, module)
+    return kernel
 
 
 def _options(options: Any) -> dict[str, Any]:
@@ -99,7 +106,8 @@ class DeviceEmitter(Emitter):
     """Emits one mode of a function as a device function, for the argument types of a call."""
 
     def __call__(self, specs: dict[str, Spec], checked: bool = True) -> Module:
-        return build_device(self.source, self.prepared(specs), self.options, self.mode)
+        key = emitted_key(self.function, self.options, self.mode, specs)
+        return emitted(key, Module, lambda: build_device(self.source, self.prepared(specs), self.options, self.mode))
 
 
 class SimulatedForm:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ..compile.cuda import check_device, cuda_module, kernel_of
 from ..compile.device import build_kernel
+from ..compile.device_store import emitted, emitted_key
 from ..errors import ArgumentError
 from ..frontend.specs import ConstantSpec, Spec
 from .arguments import flat, indices_of, plain
@@ -66,14 +68,22 @@ class CudaBatch(BatchEvaluator):
         """The kernel for arguments of these types."""
         key = (id(plan), False)
         if key not in self._built:
-            self._built[key] = plan, build_kernel(self.source, plan.specs, plan.arguments, self.options, self.mode)
+            name = self._key(plan)
+            self._built[key] = plan, emitted(name, Batch, functools.partial(self._emitted, plan))
         return self._built[key][1]
+
+    def _key(self, plan: Plan) -> str:
+        """The name under which the store keeps the code for these arguments."""
+        return emitted_key(self.function, self.options, f"batch {self.mode}", dict(plan.specs), plan.arguments)
+
+    def _emitted(self, plan: Plan) -> Batch:
+        return build_kernel(self.source, plan.specs, plan.arguments, self.options, self.mode)
 
     def compile(self, plan: Plan, blocks: bool) -> tuple[Batch, Any]:
         """The kernel, and what numba-cuda made of it."""
         batch = self.build(plan, False)
         if batch.module.text not in self._loops:
-            self._loops[batch.module.text] = kernel_of(batch.module, self.options)
+            self._loops[batch.module.text] = kernel_of(batch.module, self.options, self._key(plan))
         return batch, self._loops[batch.module.text]
 
     # -- arguments --------------------------------------------------------------------------------------------------
