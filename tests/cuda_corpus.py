@@ -123,6 +123,11 @@ def ptx(compiled, signature, capability):
     return text
 
 
+def kernel_text(compiled):
+    """The text of the module that a kernel is in."""
+    return "".join(linecache.getlines(compiled.py_func.__code__.co_filename))
+
+
 NEED_DOUBLES = frozenset({"sin", "cos", "tan", "sinh", "gamma", "lgamma", "pow"})
 """Functions whose float32 versions compute in doubles or keep tables in local memory, for arguments of any size."""
 
@@ -144,7 +149,7 @@ def check_compiled(case, single, capabilities, found):
 
     for capability in capabilities:
         compiled, signature = kernel(case, single)
-        text = "".join(linecache.getlines(compiled.py_func.__code__.co_filename))
+        text = kernel_text(compiled)
         lines = len(text.splitlines())
         assert lines <= BUDGET, f"{lines} lines"
         code = ptx(compiled, signature, capability)

@@ -120,23 +120,55 @@ def test_large_results_are_refused_but_filled():
 
     with pytest.raises(UnsupportedType, match="too large for a tuple"):
         squares.emit("jacobian")
-    assert squares.emit("into").count("out[") == 400
+    assert "for column in range(20):" in squares.emit("into")
 
 
-def test_arrays_of_run_time_lengths_are_refused():
-    @device(wrt="u")
-    def energy(u):
-        total = 0.0
-        for k in range(len(u)):
-            total += u[k] ** 2
-        return total
+def energy(u):
+    total = 0.0
+    for k in range(len(u)):
+        total += u[k] ** 2
+    return total
 
-    refusal = r'(?s)energy works on arrays of run-time lengths, which devices do not take.*shapes=\{"u": \.\.\.\}'
-    for mode in ("primal", "jacobian", "value_and_jacobian", "into", "jvp"):
+
+def test_arrays_of_unknown_shape_are_refused():
+    unknown = device(energy, wrt="u")
+    refusal = r'(?s)test_cuda\.py:\d+:1: the shape of u is not known when compiling.*shapes=\{"u": \.\.\.\}'
+    for mode in ("jacobian", "value_and_jacobian", "into"):
         with pytest.raises(UnsupportedType, match=refusal):
-            energy.emit(mode, types="float64[:]")
+            unknown.emit(mode, types="float64[:]")
+    # Nothing has to be made for these.
+    assert "for k in range(len(u)):" in unknown.emit("primal", types="float64[:]")
+    assert "u_dot[k]" in unknown.emit("jvp", types="float64[:]")
     with pytest.raises(ArgumentError, match="no C pointers"):
-        energy.cfunc()
+        unknown.cfunc()
+
+
+def test_columns_one_after_the_other():
+    @device(wrt="y", shapes={"y": 16})
+    def ring(y, at):
+        dy = np.zeros(len(y))
+        for i in range(len(y)):
+            dy[i] = y[at[i]] * y[(i + 1) % len(y)]
+        return dy
+
+    text = ring.emit("into", types="float64[:], int64[:]")
+    assert "for column in range(16):" in text and "cuda.local.array(16, np.float64)" in text
+    assert len(text.splitlines()) < 45
+    with pytest.raises(UnsupportedType, match="too large for a tuple"):
+        device(ring.__srcdiff_function__, wrt="y", shapes={"y": 17}).emit("jacobian", types="float64[:], int64[:]")
+
+
+def test_long_texts_become_loops():
+    """Where the elements of arrays, one by one, would be more statements than compile in reasonable time."""
+
+    @device(wrt="u", shapes={"u": 40})
+    def smoothed(u):
+        for _ in range(4):
+            u = u + 0.1 * (np.roll(u, 1) - 2.0 * u + np.roll(u, -1))
+        return u
+
+    text = smoothed.emit("into", types="float64[:]")
+    assert "for column in range(40):" in text and len(text.splitlines()) < 120
 
 
 def test_target_is_checked():
