@@ -215,7 +215,7 @@ def narrow(value):
 def flat(result):
     if isinstance(result, tuple):
         return [n for r in result for n in flat(r)]
-    return [] if result is None else [np.asarray(result, float)]
+    return [] if result is None else [np.asarray(result)]
 
 
 def compare(found, expected, tolerance, what):

@@ -31,7 +31,6 @@ from ..frontend.source import Source
 from ..frontend.specs import ArraySpec, ScalarSpec, Spec, TupleSpec
 from ..ir.expr import Compare, Const, Element, Expr, Var
 from ..ir.statements import (
-    Allocate,
     ArrayCall,
     Block,
     For,
@@ -53,8 +52,9 @@ from ..ir.types import FLOAT32, INT64, ArrayType, ScalarType
 from ..ir.verify import verify
 from ..module import Module
 from ..optimize.dead import remove_dead
+from ..optimize.inline_arrays import inline_array_calls, makes_arrays
 from ..optimize.products import products_as_loops
-from ..optimize.scratch import Buffer, Refused, buffers, loops_over, own_memory
+from ..optimize.scratch import LENGTHS, Buffer, Refused, buffers, loops_over, own_memory
 from ..rules.array_support import ARRAY_SUPPORT
 from ..rules.arrays import ARRAY_RULES, STEPS
 from ..rules.device import DEVICE
@@ -116,7 +116,8 @@ class DeviceArrays:
         self.returns_value = not lowered.filled_arrays
         if lowered.filled_arrays:
             check_fills_only(source, lowered.result)
-        self.body = products_as_loops(lowered.function.body, self.fresh)
+        body = inline_array_calls(lowered.function.body, self.fresh)
+        self.body = products_as_loops(body, self.fresh)
         self._no_whole_arrays()
         self._no_helpers_with_arrays()
         self.given = {n: self.fresh(f"{n}_given") for n in self._copied_at_first()}
@@ -205,7 +206,7 @@ class DeviceArrays:
                 self.refuse(UnsupportedCall, f"{name} is not available on CUDA devices", "Write it as loops.", s)
 
     def _no_helpers_with_arrays(self) -> None:
-        """Functions that the program calls make no arrays: their memory would be gone when they return."""
+        """What was not written out makes no arrays: their memory would be gone when it returns."""
         pending = [(c, s) for s in statements(self.body) for c in _callees((_shallow(s),))]
         seen: set[int] = set()
         while pending:
@@ -213,23 +214,15 @@ class DeviceArrays:
             if id(callee) in seen or not isinstance(callee, HelperReference):
                 continue
             seen.add(id(callee))
+            if makes_arrays(callee):
+                self.refuse(
+                    UnsupportedSyntax,
+                    f"{callee.name} makes or returns an array and does not return at its end alone, or calls itself",
+                    "Return once, at the end; or fill an array that is given.",
+                    origin,
+                )
             assert callee.function is not None
             for s in statements(callee.function.body):
-                copying = isinstance(s, Rebind) and any(v.kind in ("copy", "flatten") for v in s.sources)
-                if isinstance(s, (Allocate, ArrayCall)) or copying:
-                    self.refuse(
-                        UnsupportedSyntax,
-                        f"{callee.name} makes an array, which only the function itself can on a device",
-                        "Let it fill an array that it is given, or return numbers.",
-                        origin,
-                    )
-                if isinstance(s, Return) and any(e.type.kind == "array" for e in s.values):
-                    self.refuse(
-                        UnsupportedSyntax,
-                        f"{callee.name} returns an array, which functions on devices cannot",
-                        "Let it fill an array that it is given, or return numbers.",
-                        origin,
-                    )
                 pending += [(c, origin) for c in _callees((_shallow(s),))]
 
     def _own_memory(self) -> None:
@@ -296,7 +289,7 @@ class DeviceArrays:
                     self.refuse(
                         UnsupportedType,
                         f"the length of {getattr(e, 'name', 'a result')} is not known when compiling",
-                        "Fix the shapes of the arguments with shapes=, and take lengths from them: len(y).",
+                        LENGTHS,
                         s,
                     )
             if shapes and own != shapes:
@@ -505,7 +498,7 @@ class DeviceArrays:
                 return (Store(given, at, Element(name, at, dtype)),)
 
             out += loops_over(leaf.lengths, store, self.fresh)
-        test = Compare(("==",), (column, Const(self.total - 1)))
+        test = Compare(("==",), (column, Const(max(self.total, 1) - 1)))
         return [If(test, tuple(out), ())] if out else []
 
     def _renamed(self, parameters: Sequence[str]) -> list[str]:
@@ -557,7 +550,8 @@ class DeviceArrays:
         if column is None:
             lines.append(f"        {inner}({arguments})")
         else:
-            lines += [f"        for {column.name} in range({self.total}):", f"            {inner}({arguments})"]
+            passes = max(self.total, 1)  # values are wanted where there is nothing to differentiate by, too
+            lines += [f"        for {column.name} in range({passes}):", f"            {inner}({arguments})"]
         filled = frozenset(self.lowered.filled_arrays)
         if self.mode == "primal":
             filled |= self.lowered.written_arrays
@@ -599,7 +593,7 @@ class DeviceArrays:
         name = f"{base}_jacobian_into" if self.mode == "into" else f"{base}_{self.mode}"
         head = [*names, *parameters] if self.mode == "into" else parameters
         lines = [f"def {name}({', '.join(head)}):", *(f"    {line.text}" for line in locals_)]
-        lines.append(f"    for {column.name} in range({self.total}):")
+        lines.append(f"    for {column.name} in range({max(self.total, 1)}):")
         lines.append(f"        {inner}({', '.join([column.name, *names, *own])})")
         if self.mode != "into":
             lines.append(f"    return {self._tuples(names)}")

@@ -29,10 +29,10 @@ from ..ir.statements import (
     leaves,
 )
 from ..ir.types import ArrayType, ScalarType
-from ..optimize.scratch import loops_over
+from ..optimize.scratch import flat_index, loops_over
 from .pushforward import Pushforward
 
-__all__ = ["Column", "ColumnPushforward", "Sink", "flat_index"]
+__all__ = ["Column", "ColumnPushforward", "Sink", "columns_of", "element_dots", "seeds", "stores"]
 
 Place = tuple[int | Expr, ...]
 
@@ -131,22 +131,6 @@ class Sink:
     @staticmethod
     def _at(place: Place) -> Place:
         return place or (0,)
-
-
-def flat_index(at: Place, lengths: Sequence[int], start: int = 0) -> int | Expr:
-    """The place in C order, counted from `start`."""
-    total: int | Expr = 0
-    for i, n in zip(at, lengths):
-        if isinstance(total, int) and isinstance(i, int):
-            total = total * n + i
-            continue
-        first = Const(total) if isinstance(total, int) else total
-        scaled: Expr | None = None if isinstance(first, Const) and first.value == 0 else Op("*", first, Const(n))
-        index = Const(i) if isinstance(i, int) else i
-        total = index if scaled is None else Op("+", scaled, index)
-    if isinstance(total, int):
-        return start + total
-    return Op("+", Const(start), total) if start else total
 
 
 def seeds(column: Var, columns: Sequence[Column], inputs: Sequence[tuple[Input, str]]) -> list[Statement]:

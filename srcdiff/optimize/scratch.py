@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 
 from ..analyses.lengths import Lengths
 from ..analyses.liveness import reads
-from ..ir.expr import Const, Element, Expr, Var
+from ..ir.expr import Const, Element, Expr, Op, Var
 from ..ir.statements import (
     Allocate,
     ArrayCall,
@@ -43,7 +43,12 @@ from ..ir.statements import (
 )
 from ..ir.types import INT64, ScalarType
 
-__all__ = ["Buffer", "Refused", "buffers", "copy_loop", "loops_over", "own_memory"]
+__all__ = ["LENGTHS", "Buffer", "Refused", "buffers", "copy_loop", "flat_index", "loops_over", "own_memory"]
+
+LENGTHS = (
+    "Take lengths from the shapes of arguments, len(y), and fix these with shapes=; or fix an integer: partial(f, n=8)."
+)
+"""What to do where a length is not known when compiling."""
 
 _COPIES = ("copy", "flatten")
 
@@ -235,9 +240,11 @@ def buffers(body: Block, lengths: Lengths, fresh: Callable[[str], str]) -> tuple
         if shape is None:
             raise Refused(
                 f"the length of {target.name} is not known when compiling",
-                "Fix the shapes of the arguments with shapes=, and take lengths from them: len(y).",
+                LENGTHS,
                 s,
             )
+        if 0 in shape:
+            raise Refused(f"{target.name} has no elements, and devices keep no empty arrays", "Leave it out.", s)
         dtype = target.type.dtype  # type: ignore[attr-defined]
         buffer = Buffer(fresh(f"{target.name}_work"), shape, dtype)
         made.append(buffer)
@@ -267,8 +274,7 @@ def buffers(body: Block, lengths: Lengths, fresh: Callable[[str], str]) -> tuple
         return tuple(out)
 
     def copies(s: Rebind) -> list[Statement]:
-        flat = s.sources[0].kind == "flatten" and s.sources[0].array.type.ndim > 1  # type: ignore[attr-defined]
-        if len(s.targets) > 1 or flat:
+        if len(s.targets) > 1:
             raise Refused("arrays are copied in one assignment with others", "Copy each in a line of its own.", s)
         target, source = s.targets[0], s.sources[0].array
         old = source
@@ -279,6 +285,14 @@ def buffers(body: Block, lengths: Lengths, fresh: Callable[[str], str]) -> tuple
         dtype = source.type.dtype  # type: ignore[attr-defined]
         bound = make(target, False, s)
         shape = lengths.known(target.name) or ()
+        if s.sources[0].kind == "flatten" and source.type.ndim > 1:  # type: ignore[attr-defined]
+            own = lengths.known(source.name) or ()
+
+            def store(at: tuple[Expr, ...]) -> Block:
+                place = flat_index(at, own)
+                return (Store(target.name, (place,), Element(old.name, at, dtype)),)
+
+            return [*first, *bound, *loops_over(own, store, fresh)]
         return [*first, *bound, *copy_loop(target.name, old.name, shape, dtype, fresh)]
 
     kinds = {
@@ -308,3 +322,19 @@ def copy_loop(
 ) -> Block:
     """The elements of one array into another."""
     return loops_over(shape, lambda at: (Store(target, at, Element(source, at, dtype)),), fresh)
+
+
+def flat_index(at: tuple[int | Expr, ...], lengths: Sequence[int], start: int = 0) -> int | Expr:
+    """The place in C order, counted from `start`."""
+    total: int | Expr = 0
+    for i, n in zip(at, lengths):
+        if isinstance(total, int) and isinstance(i, int):
+            total = total * n + i
+            continue
+        first = Const(total) if isinstance(total, int) else total
+        scaled: Expr | None = None if isinstance(first, Const) and first.value == 0 else Op("*", first, Const(n))
+        index = Const(i) if isinstance(i, int) else i
+        total = index if scaled is None else Op("+", scaled, index)
+    if isinstance(total, int):
+        return start + total
+    return Op("+", Const(start), total) if start else total
