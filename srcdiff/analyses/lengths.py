@@ -65,6 +65,8 @@ class Lengths:
             if isinstance(e, Call):
                 return _BOUNDS[e.function](numbers)
             assert isinstance(e, Op)
+            if e.op == "neg":
+                return -numbers[0]
             a, b = numbers
             if e.op in ("//", "%"):
                 return None if b == 0 else a // b if e.op == "//" else a % b
@@ -108,7 +110,7 @@ class Lengths:
         base = self.shapes.get(v.array.name, (_UNSEEN,) * rank)
         if v.kind == "transpose":
             return tuple(base[axis] for axis in v.detail)
-        if v.kind == "reshape":
+        if v.kind in ("reshape", "reshaped"):
             return tuple(self._value(e) for e in v.args)
         if v.kind == "flatten":
             return (self._length(f"{v.array.name}.size"),)
@@ -137,7 +139,7 @@ class Lengths:
 
 
 _BOUNDS = {"max": max, "min": min}
-_OPERATORS = ("+", "-", "*", "//", "%")
+_OPERATORS = ("+", "-", "*", "//", "%", "neg")
 
 
 def lengths_of(body: Block, shapes: Mapping[str, Shape], integers: Mapping[str, int | None]) -> Lengths:

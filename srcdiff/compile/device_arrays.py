@@ -54,7 +54,7 @@ from ..module import Module
 from ..optimize.dead import remove_dead
 from ..optimize.inline_arrays import inline_array_calls, makes_arrays
 from ..optimize.products import products_as_loops
-from ..optimize.scratch import LENGTHS, Buffer, Refused, buffers, loops_over, own_memory
+from ..optimize.scratch import LENGTHS, Buffer, Refused, buffers, loops_over, own_memory, reshapes_as_copies
 from ..rules.array_support import ARRAY_SUPPORT
 from ..rules.arrays import ARRAY_RULES, STEPS
 from ..rules.device import DEVICE
@@ -227,7 +227,7 @@ class DeviceArrays:
 
     def _own_memory(self) -> None:
         try:
-            self.body = own_memory(self.body, [*self.lowered.filled_arrays])
+            self.body = own_memory(reshapes_as_copies(self.body), [*self.lowered.filled_arrays])
         except Refused as refused:
             self.refuse(UnsupportedSyntax, str(refused), refused.hint, refused.statement)
 

@@ -29,7 +29,7 @@ from ..ir.statements import (
     leaves,
 )
 from ..ir.types import ArrayType, ScalarType
-from ..optimize.scratch import flat_index, loops_over
+from ..optimize.scratch import flat_index, loops_over, place_of
 from .pushforward import Pushforward
 
 __all__ = ["Column", "ColumnPushforward", "Sink", "columns_of", "element_dots", "seeds", "stores"]
@@ -80,15 +80,7 @@ class Column:
     def place(self, column: Var) -> Place:
         """The element of the leaf that a column is of."""
         local: Expr = column if self.start == 0 else Op("-", column, Const(self.start))
-        lengths = self.leaf.lengths
-        if len(lengths) < 2:
-            return (local,) * len(lengths)
-        place: list[Expr] = []
-        for axis in range(len(lengths)):
-            step = math.prod(lengths[axis + 1 :])
-            part = local if step == 1 else Op("//", local, Const(step))
-            place.append(part if axis == 0 else Op("%", part, Const(lengths[axis])))
-        return tuple(place)
+        return place_of(local, self.leaf.lengths)
 
 
 def columns_of(inputs: Sequence[Input], shaped: Callable[[Input], Sequence[Leaf]]) -> list[Column]:

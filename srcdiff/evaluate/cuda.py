@@ -11,8 +11,9 @@ import numpy as np
 from ..compile.cuda import check_device, cuda_module, kernel_of
 from ..compile.device import Kernel, build_kernel
 from ..compile.device_store import emitted, emitted_key
-from ..errors import ArgumentError
+from ..errors import ArgumentError, Unsupported
 from ..frontend.specs import ArraySpec, ConstantSpec, Spec
+from ..optimize.scratch import LENGTHS
 from .arguments import flat, indices_of, is_array, plain
 from .batch import BatchEvaluator, Given, Plan
 from .points import Batch
@@ -47,6 +48,7 @@ class CudaBatch(BatchEvaluator):
         super().__init__(function, mode, options)
         self._arrays: Mapping[tuple[int, ...], Any] = {}
         self._shared: tuple[int, ...] = ()
+        self._integers = False
         self._shapes: dict[int, tuple[tuple[str, tuple[int, ...]], ...]] = {}
         self._kept: list[Plan] = []
         self._told_before: dict[Any, dict[tuple[int, ...], bool]] = {}
@@ -118,7 +120,13 @@ class CudaBatch(BatchEvaluator):
         told = {**told, **self._told_before.get(known, {})}
         self._arrays = arrays
         self._shared = tuple(len(arrays[p]) for p, batched in told.items() if batched is False)
-        plan = super()._plan(values, omitted, arrays, told, looked_up)
+        try:
+            plan = super()._plan(values, omitted, arrays, told, looked_up)
+        except Unsupported as error:
+            if error.hint != LENGTHS or self._integers:
+                raise
+            self._integers = True
+            plan = super()._plan(values, omitted, arrays, told, looked_up)
         self._told_before[known] = {a.path: a.batched for a in plan.arguments if a.path in told}
         return plan
 
@@ -137,13 +145,21 @@ class CudaBatch(BatchEvaluator):
 
     def kind(self, value: Any) -> Any:
         """Strings, truth values and None are known when compiling, for devices have no strings; and shapes are."""
-        if isinstance(value, (str, bool, type(None))):
+        if self._fixed(value):
             return type(value), value
         return (*super().kind(value), tuple(value.shape[1:]), self._shared) if is_array(value) else super().kind(value)
 
     def spec(self, value: Any, name: str) -> Spec:
         """As it is, or a constant."""
-        return ConstantSpec(value) if isinstance(value, (str, bool, type(None))) else super().spec(value, name)
+        constant = self._fixed(value) and (name not in self.wrt or not isinstance(value, (int, np.integer)))
+        if not constant:
+            return super().spec(value, name)
+        return ConstantSpec(int(value) if isinstance(value, np.integer) else value)
+
+    def _fixed(self, value: Any) -> bool:
+        """Whether a value is known when compiling; so are integers, if lengths of arrays depend on them."""
+        integer = isinstance(value, (int, np.integer)) and self._integers
+        return isinstance(value, (str, bool, type(None))) or integer
 
     def taken_indices(self, name: str, at: Any) -> Any:
         """Indices on the device stay there."""

@@ -43,14 +43,25 @@ from ..ir.statements import (
 )
 from ..ir.types import INT64, ScalarType
 
-__all__ = ["LENGTHS", "Buffer", "Refused", "buffers", "copy_loop", "flat_index", "loops_over", "own_memory"]
+__all__ = [
+    "LENGTHS",
+    "Buffer",
+    "Refused",
+    "buffers",
+    "copy_loop",
+    "flat_index",
+    "loops_over",
+    "own_memory",
+    "place_of",
+    "reshapes_as_copies",
+]
 
 LENGTHS = (
     "Take lengths from the shapes of arguments, len(y), and fix these with shapes=; or fix an integer: partial(f, n=8)."
 )
 """What to do where a length is not known when compiling."""
 
-_COPIES = ("copy", "flatten")
+_COPIES = ("copy", "flatten", "reshaped")
 
 Names = frozenset[str]
 
@@ -117,6 +128,58 @@ class _Live:
 
 
 # -- arrays that outlive the turn of a loop in which they were made -------------------------------------------------
+
+
+def reshapes_as_copies(body: Block) -> Block:
+    """Reshaped arrays as copies.
+
+    numba-cuda reshapes with a function in C++ that checks the layout when it runs, where nothing can be raised.
+
+    Raises
+    ------
+    Refused
+        An array is written to after it was reshaped, which a copy would not see.
+    """
+    sharing = [(t.name, v.array.name) for s in statements(body) if isinstance(s, Rebind)
+               for t, v in zip(s.targets, s.sources) if v.kind not in _COPIES]  # fmt: skip
+
+    def same_memory(name: str) -> set[str]:
+        found = {name}
+        while True:
+            more = {n for pair in sharing if found & set(pair) for n in pair}
+            if more <= found:
+                return found
+            found |= more
+
+    def written(s: Statement) -> set[str]:
+        if isinstance(s, CallHelper) and getattr(s.helper, "writes", None):
+            pairs = zip(s.helper.parameters, s.args)
+            return {a.name for n, a in pairs if n in s.helper.writes and isinstance(a, Var)}
+        return {s.array} if isinstance(s, Store) else set()
+
+    def block(part: Block, later: Sequence[Statement]) -> Block:
+        """`later` are the statements that may run after this part."""
+        out: list[Statement] = []
+        for position, s in enumerate(part):
+            after = [*statements(part[position + 1 :]), *later]
+            if isinstance(s, (For, While)):
+                again = [*statements((s,)), *after]
+                s = replace(s, body=block(s.body, again), orelse=block(s.orelse, after))
+            elif isinstance(s, If):
+                s = replace(s, body=block(s.body, after), orelse=block(s.orelse, after))
+            elif isinstance(s, Rebind) and any(v.kind == "reshape" for v in s.sources):
+                group = same_memory(s.targets[0].name)
+                if len(s.targets) > 1 or any(written(x) & group for x in after):
+                    raise Refused(
+                        "an array is written to after it was reshaped, which devices do not follow",
+                        "Copy it: reshape(...).copy().",
+                        s,
+                    )
+                s = replace(s, sources=(replace(s.sources[0], kind="reshaped"),))
+            out.append(s)
+        return tuple(out)
+
+    return block(body, ())
 
 
 def own_memory(body: Block, lasting: Sequence[str] = ()) -> Block:
@@ -285,14 +348,13 @@ def buffers(body: Block, lengths: Lengths, fresh: Callable[[str], str]) -> tuple
         dtype = source.type.dtype  # type: ignore[attr-defined]
         bound = make(target, False, s)
         shape = lengths.known(target.name) or ()
-        if s.sources[0].kind == "flatten" and source.type.ndim > 1:  # type: ignore[attr-defined]
-            own = lengths.known(source.name) or ()
+        own = lengths.known(source.name) or ()
+        if shape != own and own:
 
             def store(at: tuple[Expr, ...]) -> Block:
-                place = flat_index(at, own)
-                return (Store(target.name, (place,), Element(old.name, at, dtype)),)
+                return (Store(target.name, at, Element(old.name, place_of(flat_index(at, shape), own), dtype)),)
 
-            return [*first, *bound, *loops_over(own, store, fresh)]
+            return [*first, *bound, *loops_over(shape, store, fresh)]
         return [*first, *bound, *copy_loop(target.name, old.name, shape, dtype, fresh)]
 
     kinds = {
@@ -338,3 +400,16 @@ def flat_index(at: tuple[int | Expr, ...], lengths: Sequence[int], start: int = 
     if isinstance(total, int):
         return start + total
     return Op("+", Const(start), total) if start else total
+
+
+def place_of(flat: int | Expr, lengths: Sequence[int]) -> tuple[int | Expr, ...]:
+    """The place of the flat-th element in C order."""
+    place: list[int | Expr] = []
+    for axis, n in enumerate(lengths):
+        step = math.prod(lengths[axis + 1 :])
+        if isinstance(flat, int):
+            place.append(flat // step % n)
+            continue
+        part = flat if step == 1 else Op("//", flat, Const(step))
+        place.append(part if axis == 0 else Op("%", part, Const(n)))
+    return tuple(place)
