@@ -219,6 +219,7 @@ def _assembled(
     """
     inputs, single = choose_inputs(source, options.wrt, options.of)
     narrow = is_narrow(list(specs.values()))
+    refused: Unsupported | None = None
     lowered = lower_entry(source, specs, inputs, options.of, options.shapes, promote=mode != "primal")
     verify(lowered.function.body)
     if lowered.program.dynamic and not _only_reads(lowered, inputs):
@@ -226,9 +227,10 @@ def _assembled(
             return DeviceArrays(source, specs, options, mode, shapes, narrow)
         except Unsupported as error:
             try:
-                lowered = lower_point(source, specs, inputs, options, mode, "devices")
+                lowered = _elementwise(source, specs, inputs, options, mode, shapes)
             except Unsupported:
                 raise error from None
+            refused = error
 
     def assemble(variant: Lowered) -> _OnDevice:
         assembly = kind(variant, inputs, single, mode, options.strict, (), False)
@@ -239,13 +241,30 @@ def _assembled(
     assert isinstance(assembly, _OnDevice)
     assembly.differentiate()
     assert assembly.body is not None
-    if sum(1 for _ in statements(assembly.body)) > BUDGET and lowered.guards:
+    size = sum(1 for _ in statements(assembly.body))
+    if refused is not None and size > 2 * BUDGET:
+        raise refused
+    if refused is None and size > BUDGET and lowered.guards:
         try:
             return DeviceArrays(source, specs, options, mode, shapes, narrow)
         except Unsupported:
             pass
     assembly.on_device()
     return assembly
+
+
+def _elementwise(
+    source: Source, specs: Mapping[str, Spec], inputs: Sequence[str], options: Any, mode: str,
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Lowered:  # fmt: skip
+    """The function with numbers for the elements of its arrays, whose shapes are known, or found."""
+    if any(isinstance(spec, ArraySpec) and name not in shapes for name, spec in specs.items()):
+        return lower_point(source, specs, inputs, options, mode, "devices")
+    lowered = lower_entry(source, specs, inputs, options.of, shapes, promote=mode != "primal")
+    if lowered.program.dynamic:
+        raise UnsupportedType("its arrays do not become numbers", hint="")
+    verify(lowered.function.body)
+    return lowered
 
 
 def _only_reads(lowered: Lowered, inputs: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import enum
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import libcst as cst
@@ -476,7 +476,8 @@ class Expressions(Flow):
             self.environment = path_a.environment
             if isinstance(a, Scalar) and isinstance(b, Scalar) and join(a.type, b.type) is not None:
                 return Scalar(Select(test, a.expr, b.expr))
-            if isinstance(a, Array) and isinstance(b, Array) and a.shape == b.shape:
+            named = _is_held(a, path_a.environment) or _is_held(b, path_b.environment)
+            if isinstance(a, Array) and isinstance(b, Array) and a.shape == b.shape and not named:
                 items = [Select(test, x, y) if x is not y else x for x, y in zip(a.items, b.items)]
                 return self.array(items, a.shape)
         name = self.fresh("choice")
@@ -680,6 +681,18 @@ def _fold(op: str, a: int, b: int) -> int | None:
 
 def _decided(value: bool) -> Scalar:
     return Scalar(Const(value), value)
+
+
+def _is_held(value: Value, environment: Mapping[str, Value]) -> bool:
+    """Whether a variable has the memory of an array, which what is chosen then shares."""
+    held: list[Value] = list(environment.values())
+    while held:
+        other = held.pop()
+        if isinstance(other, Sequence_):
+            held += other.items
+        elif isinstance(value, Array) and isinstance(other, Array) and other.cells is value.cells:
+            return True
+    return False
 
 
 def _calls_helper(value: Value) -> bool:

@@ -217,18 +217,20 @@ def _conflict(body: Block, live: _Live) -> tuple[Statement, Statement] | None:
 def _copied(
     name: str, target: str, holders: set[str], rebinds: Sequence[Rebind], live: _Live, site: Statement
 ) -> tuple[Statement, Statement]:
-    for s in rebinds:
-        for bound, view in zip(s.targets, s.sources):
-            if bound.name != name or view.array.name not in holders or view.kind in _COPIES:
-                continue
-            others = holders - _holders(name, rebinds)
-            if len(s.targets) > 1 or view.kind != "itself" or others & live.after[id(s)]:
-                raise Refused(
-                    f"an array that the loop makes is still in use, as {name}, when it makes the next one",
-                    "Write into arrays that are made before the loop: `u[:] = new`.",
-                    s if s.origin is not None else site,
-                )
-            return s, replace(s, sources=(replace(view, kind="copy"),))
+    """A binding on the way from `target` to `name` where a copy cannot be noticed, as nothing else holds the memory."""
+    pending, seen = [name], {name}
+    while pending:
+        here = pending.pop(0)
+        for s in rebinds:
+            for bound, view in zip(s.targets, s.sources):
+                if bound.name != here or view.array.name not in holders or view.kind in _COPIES:
+                    continue
+                others = holders - _holders(here, rebinds)
+                if len(s.targets) == 1 and view.kind == "itself" and not others & live.after[id(s)]:
+                    return s, replace(s, sources=(replace(view, kind="copy"),))
+                if view.array.name not in seen and view.array.name != target:
+                    seen.add(view.array.name)
+                    pending.append(view.array.name)
     raise Refused(
         f"an array that the loop makes is still in use, as {name}, when it makes the next one",
         "Write into arrays that are made before the loop: `u[:] = new`.",
