@@ -341,9 +341,58 @@ def compiled(function, single, capability):
         ptx(*kernel(function, single, mode), capability)
 
 
+def energy(u, dt):
+    new = np.empty_like(u)
+    for i in range(len(u)):
+        new[i] = u[i] + dt * u[i - 1]
+    other = new * new
+    return np.sum(other)
+
+
+def handed_in():
+    """Scratch that is too much for a thread comes from the launch, a bounded part at a time."""
+    from srcdiff import UnsupportedType
+    from srcdiff.evaluate import cuda as evaluate
+
+    u = np.linspace(0.0, 1.0, 5 * 400).reshape(5, 400)
+    function = jacobian_compiled(energy, wrt="dt", target="cuda")
+    batch = function.jacobian.batch
+    work = batch.build(batch.given((u, 0.3), {}, (0, None), {}).plan, False).scratch
+    assert work and all(b.shape == (400,) for b in work)
+    plain = jacobian_compiled(energy, wrt="dt")
+    expected = [plain.jacobian(row, 0.3) for row in u]
+    for evaluate.SCRATCH in (2 * 8 * 400 * len(work), 2**20):
+        np.testing.assert_allclose(batch(u, 0.3, in_axes=(0, None)), expected, rtol=1e-12)
+    try:
+        fixed = jacobian_compiled(energy, wrt="dt", target="cuda", shapes={"u": 400})
+        fixed.emit("jacobian", types="float64[:], float64")
+    except UnsupportedType as error:
+        assert "numbers of scratch a thread" in str(error)
+    else:
+        raise AssertionError("too much scratch was taken")
+
+
+def lengths_change():
+    """Another length is another kernel; another number of points is not."""
+    function = jacobian_compiled(ring, wrt="y", target="cuda")
+    plain = jacobian_compiled(ring, wrt="y")
+    batch = function.jacobian.batch
+    for points_, n in ((2, 5), (3, 5), (2, 7)):
+        y = np.linspace(0.1, 1.0, points_ * n).reshape(points_, n)
+        at = np.arange(n)[::-1].copy()
+        found = batch(y, at, 0.7, in_axes=(0, None, None))
+        np.testing.assert_allclose(found, [plain.jacobian(row, at, 0.7) for row in y], rtol=1e-12)
+    assert len({b.module.text for _, b in batch._built.values()}) == 2
+
+
 def main(argv):
     failed = 0
+    if argv[0] == "simulator":
+        handed_in()
+        lengths_change()
     for number, function in enumerate(CASES):
+        if "--quick" in argv and number % 4:
+            continue
         for single in (False, True):
             try:
                 if argv[0] == "simulator":

@@ -216,6 +216,22 @@ def test_corpus_to_ptx():
 
 
 @needs_numba_cuda
+def test_array_programs_in_the_simulator():
+    assert ", 0 failed" in run("cuda_arrays.py", "simulator", simulator=True)
+
+
+@needs_numba_cuda
+def test_array_programs_to_cubins():
+    assert ", 0 failed" in run("cuda_arrays.py", "ptx", "--quick")
+
+
+@needs_numba_cuda
+def test_array_corpus_in_the_simulator():
+    table = run("cuda_array_corpus.py", "simulator", simulator=True)
+    assert "FAILED" not in table and int(re.search(r"(\d+)  run", table)[1]) >= 330
+
+
+@needs_numba_cuda
 def test_forms_in_kernels_of_the_user():
     assert "same" in run("cuda_kernels.py", "simulator", simulator=True)
     assert "compiled" in run("cuda_kernels.py", "ptx")
