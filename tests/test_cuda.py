@@ -238,6 +238,14 @@ def test_forms_in_kernels_of_the_user():
 
 
 @needs_numba_cuda
+def test_an_ensemble_of_stiff_reactors_in_one_kernel():
+    """The example, in the simulator: a second-order method, whose error is that of its steps."""
+    lines = run("../examples/cuda_ensemble.py", simulator=True).splitlines()
+    assert re.match(r"4 reactors, 1000 steps each, simulated", lines[0]) and len(lines) == 6
+    assert all(float(line.split()[-1]) <= 2e-3 for line in lines[2:]), lines
+
+
+@needs_numba_cuda
 def test_ptx_holds_no_float64_and_no_local_memory():
     lines = run("cuda_kernels.py", "properties").split()
     assert lines == ["float64=0", "local=0"]

@@ -270,7 +270,7 @@ def test_interpolation_of_nan_is_nan():
 
 def test_arrays_chosen_by_a_conditional_are_the_arrays():
     def same(y, s):
-        b = y if s > 1.0 else y
+        b = y if s > 1.0 else y  # noqa: RUF034
         b[0] = 2.0 * y[1]
         return y[0] * y[1]
 
