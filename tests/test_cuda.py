@@ -187,6 +187,59 @@ def test_without_numba_cuda():
     assert "pip install 'srcdiff[cuda]'" in run("-c", code)
 
 
+def test_numba_cuda_of_another_time(monkeypatch):
+    from srcdiff.compile import toolkit
+
+    monkeypatch.setitem(sys.modules, "numba_cuda", type(sys)("numba_cuda"))
+    monkeypatch.setattr(toolkit, "version", lambda name: "0.9.1")
+    with pytest.raises(UnsupportedCall, match=r"(?s)numba-cuda 0\.9\.1 is too old.*pip install 'srcdiff\[cuda\]'"):
+        toolkit.cuda_module()
+    monkeypatch.setattr(toolkit, "version", lambda name: "0.99.0")
+    monkeypatch.setitem(sys.modules, "numba.cuda", None)
+    monkeypatch.delattr("numba.cuda", raising=False)
+    with pytest.raises(UnsupportedCall, match=r"(?s)numba-cuda 0\.99\.0 does not load with this Numba.*release notes"):
+        toolkit.cuda_module()
+
+
+class CudaAPIError(Exception):
+    """As numba-cuda's, by name and module."""
+
+    __module__ = "numba.cuda.cudadrv.driver"
+
+
+class NvvmSupportError(ImportError):
+    __module__ = "numba.cuda.cudadrv.error"
+
+
+class nvJitLinkError(Exception):
+    __module__ = "cuda.bindings.nvjitlink"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (CudaAPIError("[222] Call to cuModuleLoadDataEx results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), "nvidia-smi"),
+        (CudaAPIError("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY"), "fewer points"),
+        (NvvmSupportError("libNVVM cannot be found"), r"pip install 'srcdiff\[cuda\]'"),
+        (nvJitLinkError("ERROR_UNRECOGNIZED_OPTION (1)"), "nvidia-smi"),
+    ],
+)
+def test_errors_of_the_driver_and_the_toolkit_say_what_to_do(error, says):
+    from srcdiff.compile.toolkit import device_errors
+
+    with pytest.raises(UnsupportedCall, match=rf"(?s)CUDA failed: .*{says}"), device_errors():
+        raise error
+
+
+def test_other_errors_are_left_as_they_are():
+    from srcdiff.compile.toolkit import device_errors
+
+    with pytest.raises(ZeroDivisionError), device_errors():
+        raise ZeroDivisionError
+    with pytest.raises(ArgumentError), device_errors():
+        raise ArgumentError("wrong", hint="")
+
+
 # -- with numba-cuda --------------------------------------------------------------------------------------------------
 
 
@@ -198,9 +251,14 @@ def test_without_a_device():
         "from srcdiff import UnsupportedCall\n"
         "try: mixed.jacobian.batch(np.ones(3), np.ones(2), 3)\n"
         "except UnsupportedCall as error: print(error)\n"
-        "else: print('no CUDA device can be used: there is one')\n"
+        "else: print('no CUDA device can be used: there is one; CUDA failed')\n"
+        "import srcdiff.evaluate.cuda as evaluate\n"
+        "evaluate.check_device = lambda: None\n"  # as if the driver went away in between
+        "try: mixed.jacobian.batch(np.ones(3), np.ones(2), 3)\n"
+        "except UnsupportedCall as error: print(error)\n"
     )
-    assert "no CUDA device can be used" in run("-c", code)
+    said = run("-c", code)
+    assert "no CUDA device can be used" in said and "CUDA failed" in said, said
 
 
 @needs_numba_cuda

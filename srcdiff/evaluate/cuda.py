@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..compile.cuda import check_device, cuda_module, kernel_of
+from ..compile.cuda import kernel_of
 from ..compile.device import Kernel, build_kernel
 from ..compile.device_store import emitted, emitted_key
+from ..compile.toolkit import check_device, cuda_module, device_errors
 from ..errors import ArgumentError, Unsupported
 from ..frontend.specs import ArraySpec, ConstantSpec, Spec
 from ..optimize.scratch import LENGTHS
@@ -63,7 +64,14 @@ class CudaBatch(BatchEvaluator):
         **kwargs: Any,
     ) -> Any:
         check_device()
-        given = self.given(args, kwargs, in_axes, indices or {})
+        with device_errors():
+            return self._evaluated(args, kwargs, out, in_axes, indices or {}, stream)
+
+    def _evaluated(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any, in_axes: Any, indices: Mapping[str, Any],
+        stream: Any,
+    ) -> Any:  # fmt: skip
+        given = self.given(args, kwargs, in_axes, indices)
         batch, kernel = self.compile(given.plan, False)
         self.check(batch, given)
         stream = _stream(stream)
