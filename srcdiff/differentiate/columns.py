@@ -144,7 +144,7 @@ def seeds(column: Var, columns: Sequence[Column], inputs: Sequence[tuple[Input, 
             mine = columns[position]
             position += 1
             if atoms[0].type.kind == "array":
-                out += _seed(column, mine, dot, atoms[0].type, mine.place(column))
+                out += _seed(column, mine, dot, atoms[0].type, mine.place(column), len(columns) == 1)
             else:
                 test = Compare(("==",), (column, Const(mine.start)))
                 kind = atoms[0].type
@@ -155,14 +155,15 @@ def seeds(column: Var, columns: Sequence[Column], inputs: Sequence[tuple[Input, 
         if atoms:
             kind = atoms[0].type if atoms[0].type.bits else ScalarType(atoms[0].type.kind, 64)
             mine = Column(own[0].start, Leaf((len(atoms),), kind, True))
-            out += _seed(column, mine, dot, ArrayType(kind, 1), mine.place(column))
+            out += _seed(column, mine, dot, ArrayType(kind, 1), mine.place(column), len(inputs) == 1)
     return out
 
 
-def _seed(column: Var, mine: Column, dot: str, kind: Any, place: Place) -> list[Statement]:
+def _seed(column: Var, mine: Column, dot: str, kind: Any, place: Place, alone: bool) -> list[Statement]:
     shape = tuple(Const(n) for n in mine.leaf.lengths)
     one = Store(dot, place, Const(1.0))
-    return [Allocate(Var(dot, kind), shape, "zeros"), If(mine.here(column), (one,), ())]
+    made = Allocate(Var(dot, kind), shape, "zeros")
+    return [made, one] if alone else [made, If(mine.here(column), (one,), ())]
 
 
 def stores(
