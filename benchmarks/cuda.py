@@ -119,7 +119,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write the figures there, too")
     options = parser.parse_args()
     try:
-        from srcdiff.compile.cuda import check_device, cuda_module
+        from srcdiff.compile.toolkit import check_device, cuda_module
 
         check_device()
     except SrcdiffError as error:

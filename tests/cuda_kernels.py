@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 from numba import cuda
 
+from examples import cuda_ensemble
 from srcdiff import ArgumentError, jacobian_compiled
 
 
@@ -35,50 +36,6 @@ def every_form(x, out, matrix):
         out[i, 4] = wave(x[i], 2.0, 3.0)[1][0]
 
 
-@cuda.jit
-def implicit_euler(y, rates, h, steps):
-    """An ensemble of stiff kinetics: one reactor a thread, each step one Newton iteration with the exact Jacobian."""
-    i = cuda.grid(1)
-    if i < y.shape[0]:
-        k1, k2, k3 = rates[i, 0], rates[i, 1], rates[i, 2]
-        new = cuda.local.array(3, np.float64)
-        for _ in range(steps):
-            for j in range(3):
-                new[j] = y[i, j]
-            for _ in range(4):
-                f, J = robertson.value_and_jacobian(0.0, new, k1, k2, k3)
-                a, b, c = 1.0 - h * J[0][0], -h * J[0][1], -h * J[0][2]
-                d, e, g = -h * J[1][0], 1.0 - h * J[1][1], -h * J[1][2]
-                p, q, r = -h * J[2][0], -h * J[2][1], 1.0 - h * J[2][2]
-                u, v, w = y[i, 0] + h * f[0] - new[0], y[i, 1] + h * f[1] - new[1], y[i, 2] + h * f[2] - new[2]
-                det = a * (e * r - g * q) - b * (d * r - g * p) + c * (d * q - e * p)
-                new[0] += (u * (e * r - g * q) - b * (v * r - g * w) + c * (v * q - e * w)) / det
-                new[1] += (a * (v * r - g * w) - u * (d * r - g * p) + c * (d * w - v * p)) / det
-                new[2] += (a * (e * w - v * q) - b * (d * w - v * p) + u * (d * q - e * p)) / det
-            for j in range(3):
-                y[i, j] = new[j]
-
-
-def reference(y, rates, h, steps):
-    """The same in plain NumPy, for one reactor."""
-    k1, k2, k3 = rates
-    y = y.copy()
-    for _ in range(steps):
-        new = y.copy()
-        for _ in range(4):
-            a, b, c = new
-            f = np.array([-k1 * a + k3 * b * c, k1 * a - k2 * b * b - k3 * b * c, k2 * b * b])
-            J = np.array([[-k1, k3 * c, k3 * b], [k1, -2 * k2 * b - k3 * c, -k3 * b], [0.0, 2 * k2 * b, 0.0]])
-            new = new + np.linalg.solve(np.eye(3) - h * J, y + h * f - new)
-        y = new
-    return y
-
-
-def ensemble(n):
-    rates = np.array([0.04, 3e7, 1e4]) * np.linspace(0.8, 1.2, n)[:, None]
-    return np.tile([1.0, 0.0, 0.0], (n, 1)), rates
-
-
 def simulate():
     x = np.linspace(0.0, 1.0, 5)
     out, matrix = np.zeros((5, 5)), np.zeros((5, 3, 2))
@@ -87,9 +44,6 @@ def simulate():
     np.testing.assert_allclose(out, np.stack([2.0 * np.sin(3.0 * x), slope, x * 0 + 2.0, slope, 2.0 * x], 1))
     np.testing.assert_allclose(matrix[:, 0, 0], slope)
     np.testing.assert_allclose(matrix[:, 1, 1], x)
-    y, rates = ensemble(3)
-    implicit_euler[1, 4](y, rates, 0.1, 5)
-    np.testing.assert_allclose(y, [reference(np.array([1.0, 0.0, 0.0]), r, 0.1, 5) for r in rates], rtol=1e-10)
     batches()
     print("same")
 
@@ -134,7 +88,7 @@ def compile_all():
     d1, d2, d3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
     for capability in ((7, 5), (9, 0), (10, 0)):
         assert "fma.rn.f64" in ptx(every_form, (d1, d2, d3), capability)
-        assert "fma.rn.f64" in ptx(implicit_euler, (d2, d2, types.float64, types.int64), capability)
+        assert "fma.rn.f64" in ptx(cuda_ensemble.integrate, (d2, d2, d1), capability)
     print("compiled")
 
 

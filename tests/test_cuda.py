@@ -120,23 +120,55 @@ def test_large_results_are_refused_but_filled():
 
     with pytest.raises(UnsupportedType, match="too large for a tuple"):
         squares.emit("jacobian")
-    assert squares.emit("into").count("out[") == 400
+    assert "for column in range(20):" in squares.emit("into")
 
 
-def test_arrays_of_run_time_lengths_are_refused():
-    @device(wrt="u")
-    def energy(u):
-        total = 0.0
-        for k in range(len(u)):
-            total += u[k] ** 2
-        return total
+def energy(u):
+    total = 0.0
+    for k in range(len(u)):
+        total += u[k] ** 2
+    return total
 
-    refusal = r'(?s)energy works on arrays of run-time lengths, which devices do not take.*shapes=\{"u": \.\.\.\}'
-    for mode in ("primal", "jacobian", "value_and_jacobian", "into", "jvp"):
+
+def test_arrays_of_unknown_shape_are_refused():
+    unknown = device(energy, wrt="u")
+    refusal = r'(?s)test_cuda\.py:\d+:1: the shape of u is not known when compiling.*shapes=\{"u": \.\.\.\}'
+    for mode in ("jacobian", "value_and_jacobian", "into"):
         with pytest.raises(UnsupportedType, match=refusal):
-            energy.emit(mode, types="float64[:]")
+            unknown.emit(mode, types="float64[:]")
+    # Nothing has to be made for these.
+    assert "for k in range(len(u)):" in unknown.emit("primal", types="float64[:]")
+    assert "u_dot[k]" in unknown.emit("jvp", types="float64[:]")
     with pytest.raises(ArgumentError, match="no C pointers"):
-        energy.cfunc()
+        unknown.cfunc()
+
+
+def test_columns_one_after_the_other():
+    @device(wrt="y", shapes={"y": 16})
+    def ring(y, at):
+        dy = np.zeros(len(y))
+        for i in range(len(y)):
+            dy[i] = y[at[i]] * y[(i + 1) % len(y)]
+        return dy
+
+    text = ring.emit("into", types="float64[:], int64[:]")
+    assert "for column in range(16):" in text and "cuda.local.array(16, np.float64)" in text
+    assert len(text.splitlines()) < 45
+    with pytest.raises(UnsupportedType, match="too large for a tuple"):
+        device(ring.__srcdiff_function__, wrt="y", shapes={"y": 17}).emit("jacobian", types="float64[:], int64[:]")
+
+
+def test_long_texts_become_loops():
+    """Where the elements of arrays, one by one, would be more statements than compile in reasonable time."""
+
+    @device(wrt="u", shapes={"u": 40})
+    def smoothed(u):
+        for _ in range(4):
+            u = u + 0.1 * (np.roll(u, 1) - 2.0 * u + np.roll(u, -1))
+        return u
+
+    text = smoothed.emit("into", types="float64[:]")
+    assert "for column in range(40):" in text and len(text.splitlines()) < 120
 
 
 def test_target_is_checked():
@@ -155,6 +187,59 @@ def test_without_numba_cuda():
     assert "pip install 'srcdiff[cuda]'" in run("-c", code)
 
 
+def test_numba_cuda_of_another_time(monkeypatch):
+    from srcdiff.compile import toolkit
+
+    monkeypatch.setitem(sys.modules, "numba_cuda", type(sys)("numba_cuda"))
+    monkeypatch.setattr(toolkit, "version", lambda name: "0.9.1")
+    with pytest.raises(UnsupportedCall, match=r"(?s)numba-cuda 0\.9\.1 is too old.*pip install 'srcdiff\[cuda\]'"):
+        toolkit.cuda_module()
+    monkeypatch.setattr(toolkit, "version", lambda name: "0.99.0")
+    monkeypatch.setitem(sys.modules, "numba.cuda", None)
+    monkeypatch.delattr("numba.cuda", raising=False)
+    with pytest.raises(UnsupportedCall, match=r"(?s)numba-cuda 0\.99\.0 does not load with this Numba.*release notes"):
+        toolkit.cuda_module()
+
+
+class CudaAPIError(Exception):
+    """As numba-cuda's, by name and module."""
+
+    __module__ = "numba.cuda.cudadrv.driver"
+
+
+class NvvmSupportError(ImportError):
+    __module__ = "numba.cuda.cudadrv.error"
+
+
+class nvJitLinkError(Exception):
+    __module__ = "cuda.bindings.nvjitlink"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (CudaAPIError("[222] Call to cuModuleLoadDataEx results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), "nvidia-smi"),
+        (CudaAPIError("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY"), "fewer points"),
+        (NvvmSupportError("libNVVM cannot be found"), r"pip install 'srcdiff\[cuda\]'"),
+        (nvJitLinkError("ERROR_UNRECOGNIZED_OPTION (1)"), "nvidia-smi"),
+    ],
+)
+def test_errors_of_the_driver_and_the_toolkit_say_what_to_do(error, says):
+    from srcdiff.compile.toolkit import device_errors
+
+    with pytest.raises(UnsupportedCall, match=rf"(?s)CUDA failed: .*{says}"), device_errors():
+        raise error
+
+
+def test_other_errors_are_left_as_they_are():
+    from srcdiff.compile.toolkit import device_errors
+
+    with pytest.raises(ZeroDivisionError), device_errors():
+        raise ZeroDivisionError
+    with pytest.raises(ArgumentError), device_errors():
+        raise ArgumentError("wrong", hint="")
+
+
 # -- with numba-cuda --------------------------------------------------------------------------------------------------
 
 
@@ -166,9 +251,14 @@ def test_without_a_device():
         "from srcdiff import UnsupportedCall\n"
         "try: mixed.jacobian.batch(np.ones(3), np.ones(2), 3)\n"
         "except UnsupportedCall as error: print(error)\n"
-        "else: print('no CUDA device can be used: there is one')\n"
+        "else: print('no CUDA device can be used: there is one; CUDA failed')\n"
+        "import srcdiff.evaluate.cuda as evaluate\n"
+        "evaluate.check_device = lambda: None\n"  # as if the driver went away in between
+        "try: mixed.jacobian.batch(np.ones(3), np.ones(2), 3)\n"
+        "except UnsupportedCall as error: print(error)\n"
     )
-    assert "no CUDA device can be used" in run("-c", code)
+    said = run("-c", code)
+    assert "no CUDA device can be used" in said and "CUDA failed" in said, said
 
 
 @needs_numba_cuda
@@ -184,9 +274,33 @@ def test_corpus_to_ptx():
 
 
 @needs_numba_cuda
+def test_array_programs_in_the_simulator():
+    assert ", 0 failed" in run("cuda_arrays.py", "simulator", simulator=True)
+
+
+@needs_numba_cuda
+def test_array_programs_to_cubins():
+    assert ", 0 failed" in run("cuda_arrays.py", "ptx", "--quick")
+
+
+@needs_numba_cuda
+def test_array_corpus_in_the_simulator():
+    table = run("cuda_array_corpus.py", "simulator", simulator=True)
+    assert "FAILED" not in table and int(re.search(r"(\d+)  run", table)[1]) >= 330
+
+
+@needs_numba_cuda
 def test_forms_in_kernels_of_the_user():
     assert "same" in run("cuda_kernels.py", "simulator", simulator=True)
     assert "compiled" in run("cuda_kernels.py", "ptx")
+
+
+@needs_numba_cuda
+def test_an_ensemble_of_stiff_reactors_in_one_kernel():
+    """The example, in the simulator: a second-order method, whose error is that of its steps."""
+    lines = run("../examples/cuda_ensemble.py", simulator=True).splitlines()
+    assert re.match(r"4 reactors, 1000 steps each, simulated", lines[0]) and len(lines) == 6
+    assert all(float(line.split()[-1]) <= 2e-3 for line in lines[2:]), lines
 
 
 @needs_numba_cuda

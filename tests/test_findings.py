@@ -368,3 +368,23 @@ def test_running_products_and_places_as_methods():
 
     np.testing.assert_array_equal(srcdiff.jacobian(products)(np.array([2.0, 3.0])), [[2.0, 0.0], [6.0, 4.0]])
     assert srcdiff.jacobian(of_known_length)(2.0, 3.0) == (9.0, 12.0)
+
+
+def test_arrays_chosen_by_a_conditional_are_the_arrays():
+    def same(y, s):
+        b = y if s > 1.0 else y  # noqa: RUF034
+        b[0] = 2.0 * y[1]
+        return y[0] * y[1]
+
+    def other(y, s):
+        z = 2.0 * y
+        b = y if s > 1.0 else z
+        b[0] = 2.0 * y[1]
+        return y[0] * y[1]
+
+    y = np.array([3.0, 4.0])
+    for shapes in (None, {"y": 2}):
+        found = srcdiff.jacobian_compiled(same, wrt="y", shapes=shapes).value_and_jacobian(y.copy(), 0.5)
+        assert found[0] == 32.0 and np.array_equal(found[1], [0.0, 16.0])
+        with pytest.raises(srcdiff.errors.UnsupportedType, match="may or may not share memory"):
+            srcdiff.jacobian_compiled(other, wrt="y", shapes={"y": 2})(y.copy(), 0.5)

@@ -29,7 +29,7 @@ from .key import Uncacheable, fingerprint
 from .native import native
 from .store import Artefact, default_store
 
-__all__ = ["Kept", "signature_of"]
+__all__ = ["Kept", "finds_classes", "signature_of"]
 
 
 def signature_text(kinds: tuple[Any, ...]) -> str:
@@ -160,8 +160,11 @@ def _version() -> str:
 
 def _is_portable(result: Any, module: Module) -> bool:
     """Whether another process can take this result: it holds no address of this one, and finds the user's classes."""
-    if result.library.has_dynamic_globals or result.lifted:
-        return False
+    return not (result.library.has_dynamic_globals or result.lifted) and finds_classes(module)
+
+
+def finds_classes(module: Module) -> bool:
+    """Whether another process finds the user's classes where this one has them."""
     for value in module.objects.values():
         found: Any = sys.modules.get(value.__module__) if value.__module__ != "__main__" else None
         for part in value.__qualname__.split("."):

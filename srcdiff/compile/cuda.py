@@ -18,59 +18,21 @@ from ..frontend.specs import Spec
 from ..module import Module
 from .cpu import spec_of
 from .device import build_device
+from .device_store import KeptKernels, emitted, emitted_key
+from .emitted import __name__ as PACKAGE
+from .emitted import digest
 from .forms import Emitter, stub_of
 from .tiers import BATCHED
+from .toolkit import cuda_module, simulated
 
-__all__ = ["check_device", "cuda_module", "device_form", "kernel_of", "load_device", "simulated"]
-
-INSTALL = "pip install 'srcdiff[cuda]', which brings numba-cuda with its compiler."
-
-
-def cuda_module() -> Any:
-    """The module `numba.cuda` of the package numba-cuda."""
-    try:
-        import numba_cuda  # noqa: F401
-    except ImportError:
-        raise UnsupportedCall("target='cuda' needs the package numba-cuda", hint=INSTALL) from None
-    try:
-        from numba import cuda
-    except Exception as error:
-        raise UnsupportedCall(
-            f"numba-cuda does not load with this Numba: {_shortened(error)}",
-            hint="Its release notes say which Numba it works with; " + INSTALL,
-        ) from error
-    return cuda
-
-
-def simulated() -> bool:
-    """Whether kernels run in the simulator."""
-    return bool(cuda_module().config.ENABLE_CUDASIM)
-
-
-def _shortened(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "..."
-
-
-def check_device() -> None:
-    """Raise what a user can act on if no kernel can be launched."""
-    cuda = cuda_module()
-    if simulated():
-        return
-    try:
-        cuda.get_current_device()
-    except Exception as error:
-        raise UnsupportedCall(
-            f"no CUDA device can be used: {_shortened(error)}",
-            hint="A machine with an NVIDIA GPU and its driver is needed; NUMBA_ENABLE_CUDASIM=1 simulates one slowly.",
-        ) from error
-
+__all__ = ["device_form", "kernel_of", "load_device"]
 
 def load_device(module: Module, options: Mapping[str, Any]) -> FunctionType:
     """Run an emitted module: all its functions but the entry become device functions."""
     cuda = cuda_module()
-    name = f"_srcdiff_cuda_{abs(hash(module.text)):x}"
-    filename = f"<srcdiff {module.entry} {name[14:]}>"
+    content = digest(module, options, "cuda")[:32]
+    name = f"{PACKAGE}.f_{content}"
+    filename = f"<srcdiff {module.entry} {content}>"
     linecache.cache[filename] = (len(module.text), None, module.text.splitlines(True), filename)
     found = ModuleType(name)
     found.__file__ = filename
@@ -85,9 +47,12 @@ def load_device(module: Module, options: Mapping[str, Any]) -> FunctionType:
     return entry
 
 
-def kernel_of(module: Module, options: Any) -> Any:
-    """The kernel of a batch."""
-    return cuda_module().jit(**_options(options))(load_device(module, _options(options)))
+def kernel_of(module: Module, options: Any, key: str = "") -> Any:
+    """The kernel of a batch, which is kept under `key`."""
+    kernel = cuda_module().jit(**_options(options))(load_device(module, _options(options)))
+    if key and not simulated():
+        kernel._cache = KeptKernels(key, module)
+    return kernel
 
 
 def _options(options: Any) -> dict[str, Any]:
@@ -99,7 +64,8 @@ class DeviceEmitter(Emitter):
     """Emits one mode of a function as a device function, for the argument types of a call."""
 
     def __call__(self, specs: dict[str, Spec], checked: bool = True) -> Module:
-        return build_device(self.source, self.prepared(specs), self.options, self.mode)
+        key = emitted_key(self.function, self.options, self.mode, specs)
+        return emitted(key, Module, lambda: build_device(self.source, self.prepared(specs), self.options, self.mode))
 
 
 class SimulatedForm:

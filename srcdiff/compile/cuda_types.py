@@ -79,4 +79,5 @@ def _constant(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 
 cuda_target.typing_context.install_registry(_typing)
+cuda_target.target_context.refresh()  # one that was extended before it has read its own registries stays without them
 cuda_target.target_context.install_registry(_lowering)

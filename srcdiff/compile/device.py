@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..assembly.inputs import choose_inputs
@@ -14,23 +14,41 @@ from ..assembly.parts import definition, support_texts
 from ..assembly.scalars import ScalarAssembly, best
 from ..differentiate.devices import DeviceLayout, DevicePointLayout
 from ..differentiate.helpers import _body, _callees
+from ..differentiate.points import Target
 from ..differentiate.results import Layout
 from ..emitter.device import DeviceWriter
 from ..emitter.header import header
 from ..emitter.module import function_text, module_text
-from ..errors import UnsupportedSyntax, UnsupportedType
+from ..errors import Unsupported, UnsupportedSyntax, UnsupportedType
 from ..evaluate.points import Argument, Batch, PointAssembly, call_text, lower_point
-from ..frontend.entry import Lowered
+from ..frontend.entry import Lowered, lower_entry
 from ..frontend.program import HelperReference
 from ..frontend.source import Source
 from ..frontend.specs import ArraySpec, ScalarSpec, Spec, TupleSpec
 from ..ir.expr import Const, Expr, interning
-from ..ir.statements import Block, For, If, Origin, Return, While, count_of, leaves, statements
+from ..ir.statements import (
+    Allocate,
+    ArrayCall,
+    Block,
+    For,
+    If,
+    Origin,
+    Rebind,
+    Return,
+    While,
+    count_of,
+    leaves,
+    statements,
+)
+from ..ir.types import FLOAT32
 from ..ir.verify import verify
 from ..module import Module
+from ..optimize.scratch import Buffer
+from ..pipeline import needs_chunks
 from ..rules.device import DEVICE
+from .device_arrays import DeviceArrays
 
-__all__ = ["build_device", "build_kernel", "is_narrow"]
+__all__ = ["BUDGET", "Kernel", "build_device", "build_kernel", "is_narrow"]
 
 DEVICE_MODES = ("primal", "jacobian", "value_and_jacobian", "into", "jvp")
 
@@ -51,6 +69,11 @@ def is_narrow(specs: Sequence[Spec]) -> bool:
     for spec in specs:
         visit(spec)
     return bits == {32}
+
+
+def narrow_target(target: Target) -> Target:
+    """An array of results where the working precision is float32."""
+    return replace(target, dtype=FLOAT32) if target.dtype.kind == "float" else target
 
 
 class _OnDevice(ScalarAssembly):
@@ -172,29 +195,82 @@ class KernelAssembly(_OnDevice, PointAssembly):
     clears = False
 
     def layout(self) -> DevicePointLayout:
-        """Stores into the arrays of results."""
+        """Stores into the arrays of results, which have the working precision."""
         plain = PointAssembly.layout(self)
+        if self.narrow:
+            self.targets = tuple(narrow_target(t) for t in self.targets)
         return DevicePointLayout(
             plain.mode, plain.outputs, plain.inputs, plain.fresh, plain.filled, plain.returns_value, plain.written,
             plain.narrow, names=plain.names, index=plain.index, cleared=None,
         )  # fmt: skip
 
 
+BUDGET = 300
+"""Statements from which on a program is written with loops over arrays and columns: compile time stays bounded."""
+
+
 def _assembled(
-    kind: type[_OnDevice], source: Source, specs: Mapping[str, Spec], options: Any, mode: str
-) -> _OnDevice:
+    kind: type[_OnDevice], source: Source, specs: Mapping[str, Spec], options: Any, mode: str,
+    shapes: Mapping[str, tuple[int, ...]],
+) -> _OnDevice | DeviceArrays:  # fmt: skip
+    """The function with numbers for its elements; or with arrays, where it indexes by what is computed or is long.
+
+    `shapes` are those of the arguments as far as they are known.
+    """
     inputs, single = choose_inputs(source, options.wrt, options.of)
-    lowered = lower_point(source, specs, inputs, options, mode, "devices")
+    narrow = is_narrow(list(specs.values()))
+    refused: Unsupported | None = None
+    lowered = lower_entry(source, specs, inputs, options.of, options.shapes, promote=mode != "primal")
+    verify(lowered.function.body)
+    if lowered.program.dynamic and not _only_reads(lowered, inputs):
+        try:
+            return DeviceArrays(source, specs, options, mode, shapes, narrow)
+        except Unsupported as error:
+            try:
+                lowered = _elementwise(source, specs, inputs, options, mode, shapes)
+            except Unsupported:
+                raise error from None
+            refused = error
 
     def assemble(variant: Lowered) -> _OnDevice:
-        return kind(variant, inputs, single, mode, options.strict, (), False)
+        assembly = kind(variant, inputs, single, mode, options.strict, (), False)
+        assembly.narrow = narrow
+        return assembly
 
     assembly = best(lowered, assemble)
     assert isinstance(assembly, _OnDevice)
-    assembly.narrow = is_narrow(list(specs.values()))
     assembly.differentiate()
+    assert assembly.body is not None
+    size = sum(1 for _ in statements(assembly.body))
+    if refused is not None and size > 2 * BUDGET:
+        raise refused
+    if refused is None and size > BUDGET and lowered.guards:
+        try:
+            return DeviceArrays(source, specs, options, mode, shapes, narrow)
+        except Unsupported:
+            pass
     assembly.on_device()
     return assembly
+
+
+def _elementwise(
+    source: Source, specs: Mapping[str, Spec], inputs: Sequence[str], options: Any, mode: str,
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Lowered:  # fmt: skip
+    """The function with numbers for the elements of its arrays, whose shapes are known, or found."""
+    if any(isinstance(spec, ArraySpec) and name not in shapes for name, spec in specs.items()):
+        return lower_point(source, specs, inputs, options, mode, "devices")
+    lowered = lower_entry(source, specs, inputs, options.of, shapes, promote=mode != "primal")
+    if lowered.program.dynamic:
+        raise UnsupportedType("its arrays do not become numbers", hint="")
+    verify(lowered.function.body)
+    return lowered
+
+
+def _only_reads(lowered: Lowered, inputs: Sequence[str]) -> bool:
+    """Whether arrays of unknown lengths are only read, and do not vary."""
+    makes = any(isinstance(s, (Allocate, ArrayCall, Rebind)) for s in statements(lowered.function.body))
+    return not makes and not needs_chunks(lowered, inputs) and not lowered.written_arrays
 
 
 def build_device(source: Source, specs: Mapping[str, Spec], options: Any, mode: str) -> Module:
@@ -210,34 +286,55 @@ def build_device(source: Source, specs: Mapping[str, Spec], options: Any, mode: 
             f"{mode} allocates an array, which devices do not", hint="Use f.jacobian.into(out, ...)."
         )
     with interning():
-        assembly = _assembled(DeviceAssembly, source, specs, options, mode)
+        assembly = _assembled(DeviceAssembly, source, specs, options, mode, options.shapes)
+        if isinstance(assembly, DeviceArrays):
+            return assembly.device()
         suffix = {"primal": "", "into": "_jacobian_into"}.get(mode, f"_{mode}")
         name = assembly.lowered.function.name + suffix
         return assembly.device_text([], name, name)
 
 
+@dataclass(frozen=True)
+class Kernel(Batch):
+    """A kernel of one point a thread."""
+
+    scratch: tuple[Buffer, ...] = ()
+    """Arrays that the launch hands in, each with a row for every thread."""
+
+
 def build_kernel(
-    source: Source, specs: Mapping[str, Spec], arguments: Sequence[Argument], options: Any, mode: str
-) -> Batch:
-    """The module of a kernel that computes one point a thread; its entry takes what a loop over points takes."""
+    source: Source, specs: Mapping[str, Spec], arguments: Sequence[Argument], options: Any, mode: str,
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Kernel:  # fmt: skip
+    """The module of a kernel that computes one point a thread; its entry takes what a loop over points takes.
+
+    `shapes` are those of the arguments at one point: arrays that stay arrays have these.
+    """
     with interning():
-        assembly = _assembled(KernelAssembly, source, specs, options, mode)
+        assembly = _assembled(KernelAssembly, source, specs, options, mode, {**shapes, **options.shapes})
+        indices = list(dict.fromkeys(a.gathered for a in arguments if a.gathered))
+        passed = [*(a.name for a in arguments), *indices]
+        if isinstance(assembly, DeviceArrays):
+            made = assembly.kernel(lambda i: call_text(specs, arguments, i), passed)
+            return Kernel(
+                made.module, made.targets, made.outputs, made.inputs, made.guards, frozenset(), made.filled, False,
+                "one point a thread", scratch=made.scratch,
+            )  # fmt: skip
         assert isinstance(assembly, KernelAssembly)
         lowered = assembly.lowered
         first, last = assembly.fresh("first"), assembly.fresh("last")
-        indices = list(dict.fromkeys(a.gathered for a in arguments if a.gathered))
         i = assembly.index
         name = f"{assembly.name.removesuffix('_point')}_kernel"
         call = f"{assembly.name}({', '.join([i, *assembly.names, *call_text(specs, arguments, i)])})"
         kernel = "\n".join([
-            f"def {name}({', '.join([first, last, *assembly.names, *(a.name for a in arguments), *indices])}):",
+            f"def {name}({', '.join([first, last, *assembly.names, *passed])}):",
             f"    {i} = {first} + cuda.grid(1)",
             f"    if {i} < {last}:",
             f"        {call}",
         ])  # fmt: skip
         module = assembly.device_text([kernel + "\n"], assembly.name, name)
         filled = frozenset(lowered.filled) | frozenset(lowered.written_back)
-        return Batch(
+        return Kernel(
             module, assembly.targets, assembly.outputs, assembly.input_structure, lowered.guards, frozenset(), filled,
             False, "one point a thread",
         )  # fmt: skip

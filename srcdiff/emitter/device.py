@@ -160,7 +160,8 @@ class DeviceWriter:
 
     def _passed(self, helper: Any, args: tuple[Expr, ...], done: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Arguments of a function of the module: those of its parameters that are floats in the working precision."""
-        kinds = getattr(helper, "reference", helper).types
+        # Functions that carry tangents have these among their parameters.
+        kinds = [a.type for a in args] if hasattr(helper, "signature") else getattr(helper, "reference", helper).types
         return tuple(self._narrowed(a, b) if k.is_differentiable else b for a, b, k in zip(args, done, kinds))
 
     def _narrowed(self, node: Expr, done: Expr) -> Expr:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..compile.cuda import check_device, cuda_module, kernel_of
-from ..compile.device import build_kernel
-from ..errors import ArgumentError
-from ..frontend.specs import ConstantSpec, Spec
-from .arguments import flat, indices_of, plain
+from ..compile.cuda import kernel_of
+from ..compile.device import Kernel, build_kernel
+from ..compile.device_store import emitted, emitted_key
+from ..compile.toolkit import check_device, cuda_module, device_errors
+from ..errors import ArgumentError, Unsupported
+from ..frontend.specs import ArraySpec, ConstantSpec, Spec
+from ..optimize.scratch import LENGTHS
+from .arguments import flat, indices_of, is_array, plain
 from .batch import BatchEvaluator, Given, Plan
 from .points import Batch
 
@@ -22,6 +26,10 @@ THREADS = 128
 
 CHUNK = 1 << 20
 """Points that are on the device at a time, where arrays are copied there and back."""
+
+
+SCRATCH = 256 * 2**20
+"""Bytes of scratch that one launch is handed at most."""
 
 
 class CudaBatch(BatchEvaluator):
@@ -37,6 +45,15 @@ class CudaBatch(BatchEvaluator):
         A stream of Numba, CuPy or PyTorch, or its address, for the kernel and the copies.
     """
 
+    def __init__(self, function: Callable[..., Any], mode: str, options: Any):
+        super().__init__(function, mode, options)
+        self._arrays: Mapping[tuple[int, ...], Any] = {}
+        self._shared: tuple[int, ...] = ()
+        self._integers = False
+        self._shapes: dict[int, tuple[tuple[str, tuple[int, ...]], ...]] = {}
+        self._kept: list[Plan] = []
+        self._told_before: dict[Any, dict[tuple[int, ...], bool]] = {}
+
     def __call__(
         self,
         *args: Any,
@@ -47,7 +64,14 @@ class CudaBatch(BatchEvaluator):
         **kwargs: Any,
     ) -> Any:
         check_device()
-        given = self.given(args, kwargs, in_axes, indices or {})
+        with device_errors():
+            return self._evaluated(args, kwargs, out, in_axes, indices or {}, stream)
+
+    def _evaluated(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any, in_axes: Any, indices: Mapping[str, Any],
+        stream: Any,
+    ) -> Any:  # fmt: skip
+        given = self.given(args, kwargs, in_axes, indices)
         batch, kernel = self.compile(given.plan, False)
         self.check(batch, given)
         stream = _stream(stream)
@@ -59,21 +83,66 @@ class CudaBatch(BatchEvaluator):
         device = self._device_results(batch, given.n, out, stream)
         values = self._launchable(batch, given.plan, given.values, stream)
         at = [_to_device(i, stream) for i in given.indices]
-        self._launch(kernel, 0, given.n, (*device, *values, *at), stream)
+        for first, last in self._launches(batch, given.n):
+            work = self._scratch(batch, last - first, stream)
+            self._launch(kernel, first, last, (*device, *values, *at, *work), stream)
         return self.structure(batch, [_returned(a, library) for a in device] if out is None else list(flat(out)))
 
     def build(self, plan: Plan, blocks: bool) -> Batch:
         """The kernel for arguments of these types."""
         key = (id(plan), False)
         if key not in self._built:
-            self._built[key] = plan, build_kernel(self.source, plan.specs, plan.arguments, self.options, self.mode)
+            name = self._key(plan)
+            self._built[key] = plan, emitted(name, Kernel, functools.partial(self._emitted, plan))
         return self._built[key][1]
+
+    def _key(self, plan: Plan) -> str:
+        """The name under which the store keeps the code for these arguments."""
+        shapes = self._point_shapes(plan)
+        return emitted_key(self.function, self.options, f"batch {self.mode}", dict(plan.specs), plan.arguments, shapes)
+
+    def _emitted(self, plan: Plan) -> Kernel:
+        shapes = dict(self._point_shapes(plan))
+        return build_kernel(self.source, plan.specs, plan.arguments, self.options, self.mode, shapes)
+
+    def _point_shapes(self, plan: Plan) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The shapes of the arrays at one point, for which the kernel is made."""
+        found = self._shapes.get(id(plan))
+        if found is None:
+            arrays = [(a, self._arrays[a.path]) for a in plan.arguments if isinstance(a.spec, ArraySpec)]
+            shapes = [(a.text, tuple(v.shape[1:] if a.batched else v.shape)) for a, v in arrays]
+            found = self._shapes[id(plan)] = tuple(shapes)
+            self._kept.append(plan)
+        return found
+
+    def _plan(
+        self,
+        values: Mapping[str, Any],
+        omitted: set[str],
+        arrays: Mapping[tuple[int, ...], Any],
+        told: Mapping[tuple[int, ...], bool | None],
+        looked_up: tuple[str, ...],
+    ) -> Plan:
+        """As for processors, for the shapes of these arguments; the number of points does not count."""
+        known = (tuple((p, super(CudaBatch, self).kind(a)) for p, a in arrays.items()), tuple(told.items()), looked_up)
+        told = {**told, **self._told_before.get(known, {})}
+        self._arrays = arrays
+        self._shared = tuple(len(arrays[p]) for p, batched in told.items() if batched is False)
+        try:
+            plan = super()._plan(values, omitted, arrays, told, looked_up)
+        except Unsupported as error:
+            if error.hint != LENGTHS or self._integers:
+                raise
+            self._integers = True
+            plan = super()._plan(values, omitted, arrays, told, looked_up)
+        self._told_before[known] = {a.path: a.batched for a in plan.arguments if a.path in told}
+        return plan
 
     def compile(self, plan: Plan, blocks: bool) -> tuple[Batch, Any]:
         """The kernel, and what numba-cuda made of it."""
         batch = self.build(plan, False)
         if batch.module.text not in self._loops:
-            self._loops[batch.module.text] = kernel_of(batch.module, self.options)
+            self._loops[batch.module.text] = kernel_of(batch.module, self.options, self._key(plan))
         return batch, self._loops[batch.module.text]
 
     # -- arguments --------------------------------------------------------------------------------------------------
@@ -83,12 +152,22 @@ class CudaBatch(BatchEvaluator):
         return _device_array(value) if _on_device(value) else plain(name, value)
 
     def kind(self, value: Any) -> Any:
-        """Strings, truth values and None are known when compiling: devices have no strings."""
-        return (type(value), value) if isinstance(value, (str, bool, type(None))) else super().kind(value)
+        """Strings, truth values and None are known when compiling, for devices have no strings; and shapes are."""
+        if self._fixed(value):
+            return type(value), value
+        return (*super().kind(value), tuple(value.shape[1:]), self._shared) if is_array(value) else super().kind(value)
 
     def spec(self, value: Any, name: str) -> Spec:
         """As it is, or a constant."""
-        return ConstantSpec(value) if isinstance(value, (str, bool, type(None))) else super().spec(value, name)
+        constant = self._fixed(value) and (name not in self.wrt or not isinstance(value, (int, np.integer)))
+        if not constant:
+            return super().spec(value, name)
+        return ConstantSpec(int(value) if isinstance(value, np.integer) else value)
+
+    def _fixed(self, value: Any) -> bool:
+        """Whether a value is known when compiling; so are integers, if lengths of arrays depend on them."""
+        integer = isinstance(value, (int, np.integer)) and self._integers
+        return isinstance(value, (str, bool, type(None))) or integer
 
     def taken_indices(self, name: str, at: Any) -> Any:
         """Indices on the device stay there."""
@@ -116,6 +195,17 @@ class CudaBatch(BatchEvaluator):
         threads = min(THREADS, count)
         if count:
             kernel[-(-count // threads), threads, stream](first, last, *arguments)
+
+    def _launches(self, batch: Batch, n: int) -> list[tuple[int, int]]:
+        """Runs of points, so few that the scratch of each is bounded."""
+        row = sum(b.size * np.dtype(b.dtype.numpy).itemsize for b in getattr(batch, "scratch", ()))
+        step = max(1, SCRATCH // row) if row else max(n, 1)
+        return [(first, min(first + step, n)) for first in range(0, n, step)]
+
+    def _scratch(self, batch: Batch, n: int, stream: Any) -> list[Any]:
+        """Arrays with a row for every thread, for a kernel that does not keep its own locally."""
+        shaped = [((n, *b.shape), b.dtype.numpy) for b in getattr(batch, "scratch", ())]
+        return [cuda_module().device_array(shape, dtype, stream=stream) for shape, dtype in shaped]
 
     def _launchable(self, batch: Batch, plan: Plan, values: Sequence[Any], stream: Any) -> list[Any]:
         """Arguments as kernels take them; constants are in the text already."""
@@ -163,7 +253,9 @@ class CudaBatch(BatchEvaluator):
             ]
             at = [cuda.to_device(np.ascontiguousarray(i[part]), stream=stream) for i in given.indices]
             outs = [cuda.device_array((count, *r.shape[1:]), r.dtype, stream=stream) for r in results]
-            self._launch(kernel, 0, count, (*outs, *values, *at), stream)
+            for low, high in self._launches(batch, count):
+                work = self._scratch(batch, high - low, stream)
+                self._launch(kernel, low, high, (*outs, *values, *at, *work), stream)
             for result, array in zip(results, outs):
                 result[part] = array.copy_to_host(stream=stream)
             for argument, value, array in zip(plan.arguments, given.values, values):

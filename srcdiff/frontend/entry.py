@@ -19,7 +19,7 @@ from .program import OpenLength, Program, Refine, TooLong
 from .source import Source
 from .values import Array, Cells, Dynamic, OpenArray, Scalar, Sequence_, Value
 
-__all__ = ["Input", "Lowered", "lower_entry"]
+__all__ = ["Input", "Lowered", "lower_arrays", "lower_entry"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,16 @@ def lower_entry(
         return _search(source, specs, wrt, of, dict(shapes), promote, [200])
     except (Unsupported, NeedsKnown):
         raise (refused if known is None or known.location is None else known) from None
+
+
+def lower_arrays(
+    source: Source, specs: Mapping[str, Spec], wrt: Sequence[str], of: Sequence[str], *, promote: bool
+) -> Lowered:
+    """Lower with the lengths of arguments unknown: their arrays stay arrays, and loops over them stay loops."""
+    try:
+        return _settle(source, specs, wrt, of, {}, promote, dynamic=True)
+    except NeedsKnown as error:
+        raise error.error from None
 
 
 def _run_time_lengths(

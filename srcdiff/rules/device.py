@@ -35,6 +35,7 @@ AS = {
     "int": "int({0})",
     "conj": "({0}).conjugate()",
     "float_power": "math.pow({0}, {1})",
+    "root": "math.sqrt({0})",
     # On devices math.floor and its like give floats.
     "floor_int": "int(math.floor({0}))",
     "ceil_int": "int(math.ceil({0}))",
