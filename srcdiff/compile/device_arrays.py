@@ -521,7 +521,7 @@ class DeviceArrays:
         return targets, place
 
     def _kind(self, dtype: ScalarType) -> ScalarType:
-        dtype = dtype if dtype.bits else replace(dtype, bits=64)
+        dtype = dtype if dtype.bits else ScalarType(dtype.kind, 64)
         return FLOAT32 if self.narrow and dtype.kind == "float" else dtype
 
     def _sink(self, names: Sequence[str], place: Mapping[tuple[int, int], int], lead: Any = ()) -> Sink:
@@ -585,8 +585,8 @@ class DeviceArrays:
             names = [self.fresh("out" if len(targets) == 1 else f"out_{k}") for k in range(len(targets))]
             sink = self._sink(names, place)
             for target in targets:
-                self._fits(target.shape)
-            locals_ = [self._local(Buffer(n, t.shape or (1,), t.dtype)) for n, t in zip(names, targets)]
+                self._fits(target.lengths)
+            locals_ = [self._local(Buffer(n, t.lengths or (1,), t.dtype)) for n, t in zip(names, targets)]
         body, undefined = self._stored(sink, column)
         body, _ = self._settled(body, undefined, False)
         parameters = self._renamed(self.lowered.parameters)
@@ -671,7 +671,7 @@ class DeviceArrays:
         targets = iter(self._targets()[0])
 
         def one(_: Structure | Leaf) -> str:
-            name, shape = next(queue), next(targets).shape
+            name, shape = next(queue), next(targets).lengths
             return _tuple(shape, lambda at: f"{name}[{', '.join(map(str, at or (0,)))}]")
 
         def visit(part: Structure | Leaf, leaf: Callable[[Any], str]) -> str:

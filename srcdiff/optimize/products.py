@@ -57,7 +57,7 @@ def _loops(s: ArrayCall, fresh: Callable[[str], str]) -> list[Statement]:
     )
     for index, length in reversed(list(zip(place, shape))):
         body = (For(index, (length,), body, ()),)
-    return [Allocate(target, shape, "empty", True, origin=s.origin), *(replace(x, origin=s.origin) for x in body)]
+    return [Allocate(target, shape, "empty", origin=s.origin), *(replace(x, origin=s.origin) for x in body)]
 
 
 def _length(array: Var, axis: int) -> Expr:

@@ -325,7 +325,7 @@ def buffers(body: Block, lengths: Lengths, fresh: Callable[[str], str]) -> tuple
             if isinstance(s, (If, For, While)):
                 out.append(replace(s, body=block(s.body), orelse=block(s.orelse)))
             elif isinstance(s, Allocate):
-                out += make(s.target, s.fill == "zeros" and not s.stored, s)
+                out += make(s.target, s.fill == "zeros", s)
             elif isinstance(s, Rebind) and any(v.kind in _COPIES for v in s.sources):
                 out += copies(s)
             elif isinstance(s, Line) and " = np.zeros_like(" in s.text:
