@@ -3,7 +3,7 @@
 import dual
 import numpy as np
 import pytest
-from random_programs import run_emitted
+from random_programs import run_compiled, run_emitted
 
 import srcdiff
 from srcdiff.errors import UnsupportedSyntax, UnsupportedType
@@ -396,3 +396,74 @@ def test_truth_values_are_counted(shapes):
     """Elements that NumPy compares give its truth values, of which a sum is true."""
     expected = dual.value_and_jacobian(counted, (Y, Z))
     assert dual.mismatch(run_emitted(counted, (Y, Z), shapes=shapes), expected, 1e-12) is None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [reductions_that_may_be_skipped, buffers_at_an_index_of_a_loop, masks_of_masks],
+    ids=lambda f: f.__name__,
+)
+def test_compiled(function):
+    args = (Y, Z, 0.6, 3)[: function.__code__.co_argcount]
+    if function is reductions_that_may_be_skipped:
+        args = (Y, Z, 3)
+    wrt = tuple(name for name in dual.parameter_names(function) if name != "n")
+    expected = dual.value_and_jacobian(function, args, wrt)
+    assert dual.mismatch(run_compiled(function, args, wrt=wrt), expected, 1e-12) is None
+
+
+def arrays_exchanged_for_new_ones(y, z):
+    y, z = z, y * 2
+    y, z = z, y * 3
+    y, z = z, y * y
+    return y * z
+
+
+def arrays_exchanged_while_gone_through(y, z):
+    for a, b in zip(y, z):
+        y, z = z, y * a * b
+    return y * z
+
+
+def tuples_exchanged_for_new_ones(y, z):
+    t, u = (y, z[0]), (z, y[0])
+    t, u = u, (t[0] * 2, t[1] * 3)
+    t, u = u, (t[0] * 2, t[1] * 3)
+    t, u = u, (t[0] * t[0], t[1] * 3)
+    return t[0] * u[0] * t[1] * u[1]
+
+
+def lists_exchanged_for_new_ones(y, z):
+    a, b = [1.0, y[0]], [2.0, z[2]]
+    a, b = b, [a[0] * 2, a[1] * y[2]]
+    a, b = b, [a[0] * 2, a[1] * y[2]]
+    return a[0] * b[1] * a[1] * b[0]
+
+
+KNOWN = [
+    arrays_exchanged_for_new_ones,
+    arrays_exchanged_while_gone_through,
+    tuples_exchanged_for_new_ones,
+    lists_exchanged_for_new_ones,
+]
+
+
+@pytest.mark.parametrize("shapes", [{}, {"y": 3, "z": 3}], ids=["open", "known"])
+@pytest.mark.parametrize("function", KNOWN, ids=lambda f: f.__name__)
+def test_exchanged(function, shapes):
+    args = (Y, Z, 0.6, 3)[: function.__code__.co_argcount]
+    wrt = tuple(name for name in dual.parameter_names(function) if name != "n")
+    expected = dual.value_and_jacobian(function, args, wrt)
+    assert dual.mismatch(run_emitted(function, args, wrt=wrt, shapes=shapes), expected, 1e-12) is None
+
+
+def written_at_an_index_of_a_loop(y, z, c, n):
+    for k in range(n):
+        w = y if k % 2 == 0 else z
+        w[k % 3] = c
+    return y * z
+
+
+def test_a_chosen_array_that_becomes_one_of_the_program_is_not_written():
+    with pytest.raises(UnsupportedType, match="share memory"):
+        run_emitted(written_at_an_index_of_a_loop, (Y, Z, 0.6, 3), wrt=("y", "z"), shapes={"y": 3, "z": 3})

@@ -569,10 +569,13 @@ class DynamicArrays(Subscripts):
             return value
         return self.bind_array(self.fresh(base), value, node)
 
-    def spilled(self, name: str, value: Array) -> Dynamic:
-        """An array of known shape whose places are not known when compiling."""
+    def spilled(self, name: str, value: Array, frozen: str | None = None) -> Dynamic:
+        """An array of known shape whose places are not known when compiling; `frozen` says why none is written."""
         assert self.program.statement is not None
-        return self._spill_into(name, value, self.program.statement)
+        array = self._spill_into(name, value, self.program.statement)
+        if frozen:
+            self.views_or_copies.update(dict.fromkeys(array.regions, frozen))
+        return array
 
     def constant_table(self, found: Any, text: str, node: cst.CSTNode) -> Value:
         """A constant array that stays one, at the head of the module."""

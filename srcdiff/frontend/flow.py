@@ -94,6 +94,8 @@ class Flow:
         self.unstable: set[str] = set()
         self.relied: set[str] = set()
         """Variables whose values are kept under other names, too."""
+        self.incoming: Environment = {}
+        """Values that names are about to be bound to, all at once."""
         self.heads: dict[str, Dynamic] = {}
         """Arrays at the head of the present loop that are not the same in every iteration."""
         self.key = f"{source.name}:{source.first_line}"
@@ -198,14 +200,16 @@ class Flow:
         if len(pairs) > 1:
             pairs = [(n, self.own_array(f"{n}_new", v) if isinstance(v, Lazy) else v) for n, v in pairs]
         bound: list[tuple[str, Value]] = []
+        self.incoming = dict(pairs)
         for name, value in pairs:
             if isinstance(value, Array) and value.cells.prefix is None and (self.key, name) in self.program.promoted:
-                value = self.spilled(name, value)
+                value = self.spilled(name, value, value.cells.frozen)
             if isinstance(value, (Dynamic, Lazy)):
                 self.release(name)
                 bound.append((name, self.place_dynamic(name, value, batch)))
             else:
                 bound.append((name, self._place(name, value, targets, values)))
+        self.incoming = {}
         if batch:
             self.emit(Rebind(tuple(t for t, _ in batch), tuple(v for _, v in batch)))
         moves = _real_moves(targets, values)
@@ -228,7 +232,7 @@ class Flow:
     def own_array(self, base: str, value: Dynamic | Lazy) -> Dynamic:
         raise NotImplementedError
 
-    def spilled(self, name: str, value: Array) -> Dynamic:
+    def spilled(self, name: str, value: Array, frozen: str | None = None) -> Dynamic:
         raise NotImplementedError
 
     def unknown_extent(self) -> Any:
@@ -247,13 +251,13 @@ class Flow:
             known = value.constant
             return Scalar(variable, known if isinstance(known, (int, str)) else None)
         if isinstance(value, Array) and value.cells.prefix is None:
-            prefix = self.free_prefix(name)
+            prefix = self.free_prefix(name, [self.incoming])
             cells = Cells([], value.dtype, prefix=prefix, frozen=value.cells.frozen, owner=name)
             for i, item in enumerate(value.cells.items):
                 cells.items.append(self._own(cell_name(prefix, i), item, targets, values))
             return replace(value, cells=cells)
         if isinstance(value, Sequence_) and value.prefix is None:
-            prefix = self.free_prefix(name)
+            prefix = self.free_prefix(name, [self.incoming])
             items = [
                 self._place_item(cell_name(prefix, i), item, targets, values) for i, item in enumerate(value.items)
             ]

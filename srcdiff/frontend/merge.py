@@ -210,6 +210,7 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
     targets: list[Var] = []
     values: list[Expr] = []
     seen: set[int] = set()
+    compared: set[int] = set()
     rebinds: list[tuple[Var, View]] = []
 
     def scalar(name: str, root: str, before: Expr, after: Expr) -> None:
@@ -288,6 +289,9 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
             if before.uid != after.uid and before.is_list and shared_by_two(after, path.environment):
                 changes.add(f"!{root}")
                 return
+            if before.uid in compared:
+                return  # another name of the same
+            compared.add(before.uid)
             for i, (old, new) in enumerate(zip(before.items, after.items)):
                 compare(cell_name(before.prefix or name, i), root, old, new)
         elif not (isinstance(before, Poison) or before is after or before == after):
