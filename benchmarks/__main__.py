@@ -38,10 +38,8 @@ COLUMNS = (
 
 
 def differentiable(function, wrt, shapes=None):
-    """A fresh object, so that nothing compiled before is found again."""
-    options = {"wrt": wrt, "shapes": shapes}
-    if "cache" in inspect.signature(jacobian_compiled).parameters:
-        options["cache"] = False
+    """A fresh object, and no store, so that nothing compiled before is found again."""
+    options = {"wrt": wrt, "shapes": shapes, "cache": False}
     return jacobian_compiled(function, **{k: v for k, v in options.items() if v is not None})
 
 
