@@ -140,7 +140,7 @@ class BatchEvaluator(Planner):
         with self._lock:
             batch = self.build(plan, blocks)
             if batch.module.text not in self._loops:
-                self._loops[batch.module.text] = kernel(batch.module, self.options)
+                self._loops[batch.module.text] = kernel(batch.module, self.options, batch.streams)
             return batch, self._loops[batch.module.text]
 
     def check(self, batch: Batch, given: Given) -> None:
