@@ -235,10 +235,17 @@ def _is_plain(kind: Any) -> bool:
     return isinstance(kind, (types.Number, types.Boolean, types.NoneType, types.Omitted))
 
 
-def load(module: Module, options: Mapping[str, Any], filename: str | None = None) -> FunctionType:
+def load(
+    module: Module,
+    options: Mapping[str, Any],
+    filename: str | None = None,
+    code: Any = None,
+    names: Mapping[str, Any] | None = None,
+) -> FunctionType:
     """Run an emitted module: its helpers become dispatchers, its entry is returned as a plain function.
 
-    `filename` is where the text lies; without it tracebacks and debuggers find the text through `linecache`.
+    `filename` is where the text lies; without it tracebacks and debuggers find the text through `linecache`. `code` is
+    a syntax tree of the text to run instead of it, which may use `names`.
     """
     name = module_name(module, options)
     if filename is None:
@@ -248,7 +255,8 @@ def load(module: Module, options: Mapping[str, Any], filename: str | None = None
     found.__file__ = filename
     sys.modules[name] = found
     space = found.__dict__
-    exec(compile(module.text, filename, "exec"), space)
+    space.update(names or {})
+    exec(compile(module.text if code is None else code, filename, "exec"), space)
     space.update(module.objects)
     for key, value in list(space.items()):
         if isinstance(value, FunctionType) and key != module.entry and value.__module__ == name:

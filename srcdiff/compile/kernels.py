@@ -14,6 +14,7 @@ from ..module import Module
 from .artefacts import Kept
 from .cpu import load
 from .emitted import digest
+from .streaming import Streams, names, streamed
 
 __all__ = ["kernel"]
 
@@ -21,8 +22,8 @@ __all__ = ["kernel"]
 class _KeptKernel(Kept):
     """Artefacts of one text, whatever the argument types."""
 
-    def __init__(self, dispatcher: Any, module: Module, key: bytes):
-        super().__init__(dispatcher, lambda: key, f"{module.entry}, no GIL", None)
+    def __init__(self, dispatcher: Any, module: Module, key: bytes, form: str):
+        super().__init__(dispatcher, lambda: key, form, None)
         self._module = module
         dispatcher.modules = {}
 
@@ -31,10 +32,18 @@ class _KeptKernel(Kept):
         return super().load_overload(sig, target_context)
 
 
-def kernel(module: Module, options: Any) -> Any:
-    """The entry of a module as a dispatcher that releases the GIL; `options` are those of the user."""
+def kernel(module: Module, options: Any, streams: Streams | None = None) -> Any:
+    """The entry of a module as a dispatcher that releases the GIL; `options` are those of the user.
+
+    `streams` names the arrays of results that are stored past the cache where there is much of them.
+    """
     flags = options.numba()
-    made = numba.njit(nogil=True, **flags)(load(module, flags))
+    if streams is None:
+        entry = load(module, flags)
+    else:
+        entry = load(module, flags, code=streamed(module.text, streams), names=names())
+    made = numba.njit(nogil=True, **flags)(entry)
     if options.cache:
-        made._cache = _KeptKernel(made, module, bytes.fromhex(digest(module, flags)))
+        key = bytes.fromhex(digest(module, flags))
+        made._cache = _KeptKernel(made, module, key, f"{module.entry}, no GIL, {streams}")
     return made

@@ -140,7 +140,7 @@ class BatchEvaluator(Planner):
         with self._lock:
             batch = self.build(plan, blocks)
             if batch.module.text not in self._loops:
-                self._loops[batch.module.text] = kernel(batch.module, self.options)
+                self._loops[batch.module.text] = kernel(batch.module, self.options, batch.streams)
             return batch, self._loops[batch.module.text]
 
     def check(self, batch: Batch, given: Given) -> None:
@@ -201,6 +201,8 @@ class BatchEvaluator(Planner):
         arguments = (*results, *given.values, *given.indices)
         step = _points_at_a_time(batch, given, results)
         threads = thread_count() if parallel or (parallel is None and given.n >= 2 * step) else 1
+        if threads > 1:  # every thread gets some chunks, of whole blocks: then all end at about the same time
+            step = min(step, max(-(-given.n // (4 * threads * WIDTH)), 1) * WIDTH)
         starts = range(0, given.n, step)
 
         def chunk(first: int) -> None:
@@ -211,11 +213,12 @@ class BatchEvaluator(Planner):
                 chunk(first)
             return
         loop(0, 0, *arguments)  # compiles before there are threads
-        with ThreadPoolExecutor(threads) as pool:
-            # Each thread takes a run of chunks in turn, so that nothing is queued for every chunk.
+        with ThreadPoolExecutor(threads - 1) as pool:
+            # Each thread, this one too, takes a run of chunks, so that nothing is queued for every chunk.
             runs = [starts[k::threads] for k in range(threads)]
-            shown = [iter(_shown(runs[0], progress)), *map(iter, runs[1:])]
-            for done in [pool.submit(_each, chunk, run) for run in shown]:
+            others = [pool.submit(_each, chunk, iter(run)) for run in runs[1:]]
+            _each(chunk, iter(_shown(runs[0], progress)))
+            for done in others:
                 done.result()
 
     def structure(self, batch: Batch, results: Sequence[Any]) -> Any:

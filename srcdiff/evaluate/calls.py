@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..differentiate.points import Target
 from ..frontend.specs import Spec, TupleSpec
 from ..ir.statements import Leaf, Structure
 from ..module import Module
+
+if TYPE_CHECKING:
+    from ..compile.streaming import Streams
 
 __all__ = ["Argument", "Batch", "call_text", "flatten"]
 
@@ -54,6 +58,8 @@ class Batch:
     reason: str
     arrays: bool = False
     """Whether it works on arrays of run-time lengths, so that those of its results are found by running it."""
+    streams: Streams | None = None
+    """What of the results blocks may store past the cache."""
     valued: bool = True
     """Whether values are among the targets, where they are among the results."""
 

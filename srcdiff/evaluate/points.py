@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from ..assembly.inputs import choose_inputs
 from ..assembly.parts import definition, support_texts
 from ..assembly.scalars import ScalarAssembly, best
+from ..compile.streaming import FROM, Streams
 from ..differentiate.points import PointLayout, targets_of
 from ..emitter.header import header
 from ..emitter.module import function_text, module_text
@@ -146,7 +150,16 @@ def _module(
     return Batch(
         module, assembly.targets, assembly.outputs, assembly.input_structure, lowered.guards,
         frozenset(assembly.cleared), filled, not reason, reason,
+        streams=None if reason else _streams(assembly, f"{base}_block"),
     )  # fmt: skip
+
+
+def _streams(assembly: PointAssembly, function: str) -> Streams | None:
+    """The results of which blocks store every element."""
+    floats = [t.dtype.is_real for t in assembly.targets]
+    whole = [name for k, name in enumerate(assembly.names) if floats[k] and k not in assembly.cleared]
+    size = sum(math.prod(t.lengths) * np.dtype(t.dtype.numpy).itemsize for t in assembly.targets)
+    return Streams(function, tuple(whole), max(FROM // max(size, 1), 1)) if whole else None
 
 
 def _loop(
