@@ -1,4 +1,4 @@
-"""Functions of arrays on devices, compared with the processor in the simulator, and compiled and linked.
+"""Functions of arrays on devices, compared with dual numbers in the simulator, and compiled and linked.
 
     export PYTHONPATH=.:tests
     NUMBA_ENABLE_CUDASIM=1 python tests/cuda_arrays.py simulator
@@ -10,6 +10,7 @@ Prints a line for each, and exits with 1 if one fails.
 
 import sys
 
+import dual
 import numpy as np
 
 from srcdiff import jacobian_compiled
@@ -230,52 +231,54 @@ def options(function, **more):
 
 
 def simulate(function, single):
-    """As a kernel in each mode, and as device functions, against the same function on the processor."""
+    """As a kernel in each mode, and as device functions, against dual numbers."""
+    wrt, of = CASES[function][0], OF.get(function)
     tolerance = 2e-4 if single else 1e-11
-    plain = jacobian_compiled(function, **options(function))
     cuda = jacobian_compiled(function, **options(function, target="cuda"))
     rows = points(CASES[function][1])
-    copied = [[tuple(a.copy() if isinstance(a, np.ndarray) else a for a in row) for row in rows] for _ in range(9)]
     values, axes = stacked([narrow(row) for row in rows] if single else rows)
-    expected = [plain.value_and_jacobian(*row) for row in copied[0]]
-    filled = [row[-1] for row in copied[0]] if function in OF else []
+    expected = [dual.value_and_jacobian(function, fresh(row), wrt, of) for row in rows]
 
-    def at(result, p):
-        return [a[p] for a in flat(result)]
+    def launch(batch):
+        """The result, and what became of the last argument."""
+        given = fresh(values)
+        return batch(*given, in_axes=axes), given[-1]
 
-    both = cuda.value_and_jacobian.batch(*[v.copy() if isinstance(v, np.ndarray) else v for v in values], in_axes=axes)
-    given = [v.copy() if isinstance(v, np.ndarray) else v for v in values]
-    jacobian = cuda.jacobian.batch(*given, in_axes=axes)
-    for p in range(POINTS):
-        compare(at(both, p), flat(expected[p]), tolerance, "value_and_jacobian.batch")
-        compare(at(jacobian, p), flat(expected[p][1]), tolerance, "jacobian.batch")
-        if filled:
-            compare([given[-1][p]], [filled[p]], tolerance, "filled")
-    values = [v.copy() if isinstance(v, np.ndarray) else v for v in values]
-    primal = cuda.batch(*values, in_axes=axes)
-    for p in range(POINTS):
-        if filled:
-            compare([values[-1][p]], [filled[p]], tolerance, "batch")
-        else:
-            compare(at(primal, p), flat(expected[p][0]), tolerance, "batch")
+    def check(result, last, wanted, what):
+        for p in range(POINTS):
+            if of is None or what != "the value's batch":
+                compare([a[p] for a in flat(result)], flat(wanted(p)), tolerance, what)
+            if of is not None:
+                compare([last[p]], [expected[p][0]], tolerance, f"filled by {what}")
+
+    both, last = launch(cuda.value_and_jacobian.batch)
+    check(both if of is None else both[1], last, lambda p: expected[p][of is not None :], "value_and_jacobian.batch")
+    check(*launch(cuda.jacobian.batch), lambda p: expected[p][1], "jacobian.batch")
+    check(*launch(cuda.batch), lambda p: expected[p][0], "the value's batch")
     if single:
         return
     shapes = {name: a.shape for name, a in zip(names(function), rows[0]) if isinstance(a, np.ndarray)}
     device = jacobian_compiled(function, **options(function, target="cuda", shapes=shapes))
-    found = in_kernel(device.jacobian, *copied[2][0])
-    compare(flat(numbers(found, expected[0][1])), flat(expected[0][1]), tolerance, "jacobian")
-    pair = in_kernel(device.value_and_jacobian, *copied[3][0])
-    compare(flat(numbers(pair, expected[0])), flat(expected[0]), tolerance, "value_and_jacobian")
-    matrix = plain.jacobian.matrix(*copied[4][0])
+    value, jacobian = expected[0]
+    matrix = dual.matrix(jacobian, value)
+    returned = None if of is not None else value
+    found = in_kernel(device.jacobian, *fresh(rows[0]))
+    compare(flat(numbers(found, jacobian)), flat(jacobian), tolerance, "jacobian")
+    pair = in_kernel(device.value_and_jacobian, *fresh(rows[0]))
+    compare(flat(numbers(pair, (returned, jacobian))), flat((returned, jacobian)), tolerance, "value_and_jacobian")
     out = np.full(matrix.shape, 9.0)
-    in_kernel(device.jacobian.into, out, *copied[5][0])
+    in_kernel(device.jacobian.into, out, *fresh(rows[0]))
     compare([out], [matrix], tolerance, "into")
-    wrt = CASES[function][0]
-    inputs = dict(zip(names(function), copied[6][0]))
+    inputs = dict(zip(names(function), rows[0]))
     dots = tuple(direction(inputs[n]) for n in ((wrt,) if isinstance(wrt, str) else wrt))
-    dots = dots[0] if isinstance(wrt, str) else dots
-    wanted = plain.jvp(copied[7][0], dots)
-    compare(flat(numbers(in_kernel(device.jvp, copied[8][0], dots), wanted)), flat(wanted), tolerance, "jvp")
+    wanted = matrix @ np.concatenate([np.ravel(d) for d in flat(dots)])
+    found = in_kernel(device.jvp, tuple(fresh(rows[0])), dots[0] if isinstance(wrt, str) else dots)
+    tangent = np.concatenate([np.ravel(a) for a in flat(numbers(found[1], value))])
+    compare([tangent], [wanted], tolerance, "jvp")
+
+
+def fresh(args):
+    return [a.copy() if isinstance(a, np.ndarray) else a for a in args]
 
 
 def in_kernel(form, *args):
@@ -303,7 +306,7 @@ def names(function):
 
 
 def numbers(result, like):
-    """Nested tuples as the arrays that the processor returns."""
+    """Nested tuples as arrays."""
     if isinstance(like, tuple):
         return tuple(map(numbers, result, like))
     return None if like is None else np.array(result)
@@ -359,8 +362,7 @@ def handed_in():
     batch = function.jacobian.batch
     work = batch.build(batch.given((u, 0.3), {}, (0, None), {}).plan, False).scratch
     assert work and all(b.shape == (400,) for b in work)
-    plain = jacobian_compiled(energy, wrt="dt")
-    expected = [plain.jacobian(row, 0.3) for row in u]
+    expected = [dual.value_and_jacobian(energy, (row, 0.3), "dt")[1] for row in u]
     for evaluate.SCRATCH in (2 * 8 * 400 * len(work), 2**20):
         np.testing.assert_allclose(batch(u, 0.3, in_axes=(0, None)), expected, rtol=1e-12)
     try:
@@ -375,13 +377,13 @@ def handed_in():
 def lengths_change():
     """Another length is another kernel; another number of points is not."""
     function = jacobian_compiled(ring, wrt="y", target="cuda")
-    plain = jacobian_compiled(ring, wrt="y")
     batch = function.jacobian.batch
     for points_, n in ((2, 5), (3, 5), (2, 7)):
         y = np.linspace(0.1, 1.0, points_ * n).reshape(points_, n)
         at = np.arange(n)[::-1].copy()
         found = batch(y, at, 0.7, in_axes=(0, None, None))
-        np.testing.assert_allclose(found, [plain.jacobian(row, at, 0.7) for row in y], rtol=1e-12)
+        expected = [dual.value_and_jacobian(ring, (row, at, 0.7), "y")[1] for row in y]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert len({b.module.text for _, b in batch._built.values()}) == 2
 
 

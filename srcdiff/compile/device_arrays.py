@@ -113,6 +113,10 @@ class DeviceArrays:
                 hint="Pass an array of floats.",
                 location=source.location(getattr(source.node, "name", source.node)),
             )
+        for name in sorted({*lowered.written_arrays, *lowered.filled_arrays} - set(specs)):
+            self.refuse(
+                UnsupportedType, f"{name} is an array in a tuple, and is written to", "Pass the array by itself."
+            )
         self.returns_value = not lowered.filled_arrays
         if lowered.filled_arrays:
             check_fills_only(source, lowered.result)
