@@ -171,6 +171,21 @@ def test_long_texts_become_loops():
     assert "for column in range(40):" in text and len(text.splitlines()) < 120
 
 
+def test_results_without_elements():
+    from srcdiff.differentiable import Options
+    from srcdiff.evaluate.cuda import CudaBatch
+
+    def nothing(y):
+        # Two elements have no inner ones: only the comment of the loop is left.
+        inner = y[1:-1]
+        for i in range(len(inner)):
+            inner[i] = 2.0 * inner[i]
+        return inner
+
+    text = CudaBatch(nothing, "jacobian", Options(target="cuda", shapes={"y": 2})).emit(np.ones((3, 2)))
+    compile(text, "<emitted>", "exec")
+
+
 def test_target_is_checked():
     with pytest.raises(ArgumentError, match="target='gpu'"):
         jacobian_compiled(target="gpu")(lambda x: x)

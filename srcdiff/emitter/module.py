@@ -47,7 +47,9 @@ def function_text(name: str, parameters: Sequence[str], body: Block, doc: str = 
     writer.block(body, 1)
     if len(writer.lines) > 1 and writer.lines[-1] == "    return":
         writer.lines.pop()
-    lines = writer.lines or ["    pass"]
+    lines = writer.lines
+    if all(line.lstrip().startswith("#") for line in lines):
+        lines.append("    pass")
     head = [f"def {name}({', '.join(parameters)}):"]
     if doc:
         head.append(f'    """{doc}"""')
