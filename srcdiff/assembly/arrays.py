@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..analyses.activity import activity
-from ..differentiate.chunks import WIDTH, Chunks, promoted
+from ..differentiate.chunks import Chunks
+from ..differentiate.driver import WIDTH
+from ..differentiate.structures import promoted
 from ..emitter.header import header
 from ..emitter.module import function_text, module_text
 from ..errors import IndependentOutputError

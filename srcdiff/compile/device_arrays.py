@@ -16,11 +16,12 @@ from ..analyses.activity import activity
 from ..analyses.lengths import Lengths, lengths_of
 from ..assembly.inputs import choose_inputs, input_names
 from ..assembly.parts import check_fills_only, definition, fresh_name, support_texts
-from ..differentiate.chunks import HelperPushforwards, promoted
+from ..differentiate.chunks import HelperPushforwards
 from ..differentiate.columns import ColumnPushforward, Sink, columns_of, element_dots, seeds, stores
 from ..differentiate.devices import LARGEST
 from ..differentiate.helpers import HelperDerivatives, _callees
 from ..differentiate.points import Target
+from ..differentiate.structures import promoted
 from ..emitter.device import DeviceWriter
 from ..emitter.header import header
 from ..emitter.module import function_text, module_text

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..assembly.arrays import ArrayAssembly
 from ..assembly.parts import fresh_name
-from ..differentiate.chunks import promoted
 from ..differentiate.points import Target, strong
+from ..differentiate.structures import promoted
 from ..frontend.entry import Lowered
 from ..frontend.specs import Spec
 from ..ir.statements import Leaf, Structure, leaves
