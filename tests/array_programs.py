@@ -3,7 +3,7 @@
 One in eight is in float32, one in twelve is given arrays of no or one element.
 
 >>> import random
->>> "def program(y" in generate(random.Random(1)).source
+>>> "def program(" in generate(random.Random(1)).source
 True
 """
 

@@ -19,6 +19,7 @@ _INT = ir.IntType(32)
 _NONE = ir.Constant(_POINTER, None)
 
 PROVIDED = (
+    "NRT_MemInfo_alloc",
     "NRT_MemInfo_alloc_aligned",
     "NRT_MemInfo_call_dtor",
     "NRT_Allocate",
@@ -32,7 +33,7 @@ def add_runtime(module: ir.Module) -> ir.Function:
     """Define `PROVIDED` in a module; returns a function that gives up one reference to a block."""
     malloc = ir.Function(module, ir.FunctionType(_POINTER, [_WORD]), "malloc")
     free = ir.Function(module, ir.FunctionType(ir.VoidType(), [_POINTER]), "free")
-    _allocate_aligned(module, malloc)
+    _allocate(module, malloc)
     for name, callee in (("NRT_MemInfo_call_dtor", free), ("NRT_Free", free), ("NRT_Allocate", malloc)):
         function = ir.Function(module, callee.function_type, name)
         builder = ir.IRBuilder(function.append_basic_block())
@@ -42,7 +43,7 @@ def add_runtime(module: ir.Module) -> ir.Function:
     return _release(module, free)
 
 
-def _allocate_aligned(module: ir.Module, malloc: ir.Function) -> None:
+def _allocate(module: ir.Module, malloc: ir.Function) -> None:
     function = ir.Function(module, ir.FunctionType(_POINTER, [_WORD, _INT]), "NRT_MemInfo_alloc_aligned")
     builder = ir.IRBuilder(function.append_basic_block())
     size, align = function.args[0], builder.zext(function.args[1], _WORD)
@@ -56,6 +57,10 @@ def _allocate_aligned(module: ir.Module, malloc: ir.Function) -> None:
     for i, value in enumerate((_WORD(1), _WORD(0), _WORD(0), data, size, _WORD(0))):
         builder.store(value, builder.gep(words, [_WORD(i)]))
     builder.ret(block)
+
+    plain = ir.Function(module, ir.FunctionType(_POINTER, [_WORD]), "NRT_MemInfo_alloc")
+    builder = ir.IRBuilder(plain.append_basic_block())
+    builder.ret(builder.call(function, [plain.args[0], _INT(16)]))
 
 
 def _release(module: ir.Module, free: ir.Function) -> ir.Function:
