@@ -633,3 +633,35 @@ def test_emission_does_not_depend_on_what_was_emitted_before():
     emit(vector)
     jacobian(product)(3.0, 4.0)
     assert emit(three) == first
+
+
+class Quantity(np.ndarray):
+    """An array with arithmetic of its own."""
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize("cache", [True, False])
+def test_arrays_of_classes_with_arithmetic_of_their_own_are_refused(cache):
+    f = jacobian_compiled(cache=cache)(lambda y: y * y[0])
+    y = np.array([1.0, 2.0])
+    odd = [np.ma.array(y, mask=[False, True]), np.matrix(y), y.view(Quantity)]
+    for _ in range(2):  # before and after there is compiled code for a plain array
+        for value in odd:
+            for call in (f, f.jacobian, f.value_and_jacobian, lambda v: f.jacobian.into(np.zeros((2, 2)), v)):
+                with pytest.raises(srcdiff.errors.ArgumentError, match=f"y is a {type(value).__name__}"):
+                    call(value)
+            with pytest.raises(srcdiff.errors.ArgumentError, match=type(value).__name__):
+                f.jvp((y,), value)
+        for _ in range(3):
+            f(y), f.jacobian(y), f.value_and_jacobian(y), f.jacobian.into(np.zeros((2, 2)), y), f.jvp((y,), y)
+
+
+def test_memory_maps_are_arrays(tmp_path):
+    y = np.memmap(tmp_path / "y", dtype=np.float64, mode="w+", shape=2)
+    y[:] = 1.0, 2.0
+    np.testing.assert_array_equal(jacobian_compiled(lambda y: y * y[0]).jacobian(y), [[2.0, 0.0], [2.0, 1.0]])
+
+
+def test_half_precision_is_refused():
+    with pytest.raises(srcdiff.errors.ArgumentError, match="float16"):
+        jacobian_compiled(lambda y: y * y[0]).jacobian(np.ones(2, np.float16))

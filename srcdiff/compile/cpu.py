@@ -55,6 +55,8 @@ def spec_of(kind: Any, name: str) -> Spec:
     if isinstance(kind, types.Integer):
         return ScalarSpec(INT64)
     if isinstance(kind, types.Float):
+        if kind.bitwidth < 32:
+            raise ArgumentError(f"{name} is of {kind}, which compiled code does not compute with", hint="Use float32.")
         return ScalarSpec(ScalarType("float", kind.bitwidth))
     if isinstance(kind, types.Complex):
         return ScalarSpec(ScalarType("complex", kind.bitwidth // 2))

@@ -22,6 +22,7 @@ from .environment import artefact_key, environment
 from .key import Uncacheable, digest, fingerprint
 from .overlap import refuse_overlaps
 from .store import Artefact, default_store
+from .subclasses import refuse_subclasses
 
 __all__ = ["Form", "JacobianForm", "base_key", "form_name", "plain_and_parameters"]
 
@@ -165,7 +166,7 @@ class Form:
         return made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        refuse_overlaps(self, args, kwargs)
+        self._refuse(args, kwargs)
         positional, signature = self._describe(args, kwargs) if self.checked else (args, None)
         linked = self._link(signature) if signature is not None else None
         if linked is not None:
@@ -181,9 +182,13 @@ class Form:
                 self._become(linked)
         return result
 
+    def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        refuse_subclasses(self, args, kwargs)
+        refuse_overlaps(self, args, kwargs)
+
     def _beyond(self, tried: str, *args: Any, **kwargs: Any) -> Any:
         """A call that the code linked for the types `tried` does not take, or fails on."""
-        refuse_overlaps(self, args, kwargs)
+        self._refuse(args, kwargs)
         self._passed_on += 1
         dispatching = "_numba" in self.__dict__
         if self._passed_on > (PATIENCE if dispatching else 100 * PATIENCE):
@@ -197,16 +202,17 @@ class Form:
         return self._dispatcher(*args, **kwargs)
 
     def _dispatching(self) -> Any:
-        """The dispatcher; where memory that is written may be shared, which it does not see, with a look at that."""
+        """The dispatcher, with a look at what it does not see: classes of arrays, memory that is shared and written."""
         dispatcher = self._dispatcher
         config: Any = sys.modules["numba"].config
         if config.DISABLE_JIT:
             dispatcher = dispatcher.interpreted
-        if not self._writes:
-            return dispatcher
+        writes = self._writes
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            refuse_overlaps(self, args, kwargs)
+            refuse_subclasses(self, args, kwargs)
+            if writes:
+                refuse_overlaps(self, args, kwargs)
             return dispatcher(*args, **kwargs)
 
         return call
