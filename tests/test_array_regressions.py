@@ -467,3 +467,34 @@ def written_at_an_index_of_a_loop(y, z, c, n):
 def test_a_chosen_array_that_becomes_one_of_the_program_is_not_written():
     with pytest.raises(UnsupportedType, match="share memory"):
         run_emitted(written_at_an_index_of_a_loop, (Y, Z, 0.6, 3), wrt=("y", "z"), shapes={"y": 3, "z": 3})
+
+
+def number_that_comes_to_vary(y, c):
+    for i in range(len(y)):
+        c = c * y[i] + y[i]
+    return c
+
+
+def folded(y, c):
+    for v in y:
+        c = c * v + v
+    return c
+
+
+def number_that_comes_to_vary_in_a_helper(y, c):
+    return folded(y, c) * y
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("function", [number_that_comes_to_vary, number_that_comes_to_vary_in_a_helper])
+def test_a_number_outside_of_wrt_that_comes_to_vary(function, dtype):
+    """The derivative of the recurrence, by the recurrence of complex steps."""
+    f = srcdiff.jacobian_compiled(wrt="y")(function)
+    y, c, direction = np.array([0.5, 2.0, 3.0], dtype), dtype(1.5), np.array([1.0, -2.0, 0.5], dtype)
+    expected = np.imag(function(y + 1e-30j * direction.astype(complex), complex(c))) / 1e-30
+    tolerance = 1e-12 if dtype is np.float64 else 1e-5
+    value, tangent = f.jvp((y, c), direction)
+    np.testing.assert_allclose(value, function(y, c), rtol=tolerance)
+    np.testing.assert_allclose(tangent, expected, rtol=tolerance)
+    np.testing.assert_allclose(f.jacobian(y, c) @ direction, expected, rtol=tolerance)
+    np.testing.assert_allclose(f.value_and_jacobian(y, c)[1] @ direction, expected, rtol=tolerance)

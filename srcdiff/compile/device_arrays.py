@@ -372,8 +372,7 @@ class DeviceArrays:
             self.pushforwards.get, kinds=None,
             complex_inputs=any(a.type.kind == "complex" for i in self.inputs for a in i.atoms),
         )  # fmt: skip
-        numbers = [(n, spec.type) for n, spec in self.specs.items() if isinstance(spec, ScalarSpec)]
-        push.parameters = [Var(name, kind) for name, kind in numbers if kind.is_differentiable]
+        push.parameters = tuple(self.specs)
         body = push.run()
         self.branches = push.branches
         return (*self.body[:head], *first, *self._own_tangents(names), *remove_dead(body))

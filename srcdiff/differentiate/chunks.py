@@ -104,6 +104,7 @@ class HelperPushforwards:
             function.body, width, dots, arrays, scalars, {}, lowering.fresh, finish, self.derivatives.get,
             self.get, kinds=kinds,
         )  # fmt: skip
+        pushforward.parameters = reference.parameters
         made.body = pushforward.run()
         made.branches = pushforward.branches
         return made
@@ -215,11 +216,13 @@ class Chunks:
         for name in sorted(filled - found.arrays):
             self.filled_dots[name] = ""
         every = [*arrays, *found.arrays]
-        return Pushforward(
+        made = Pushforward(
             self.lowered.function.body, self.width, dots, every, scalars, elements, self.fresh, finish,
             self.derivatives.get, self.pushforwards.get, kinds=None,
             complex_inputs=any(a.type.kind == "complex" for i in self.inputs for a in i.atoms), scratch=self.scratch,
         )  # fmt: skip
+        made.parameters = self.parameters
+        return made
 
     zeroed: list[tuple[str, str]]
     """Parameters that do not vary but may share memory with what does: their tangents start as zeros."""

@@ -40,15 +40,6 @@ Place = tuple[int | Expr, ...]
 class ColumnPushforward(Pushforward):
     """A single direction, with statements instead of text for what allocates."""
 
-    parameters: Sequence[Var] = ()
-    """Numbers that the caller passes: where they vary and nobody differentiates by them, they start with zero."""
-
-    def _head(self) -> list[Statement]:
-        varying = [v for v in self.parameters if v.name in self.active.scalars]
-        own = [v for v in varying if self.dot(v.name, False) not in self.given]
-        zeros: list[Statement] = [Assign((self._variable(v),), (Const(0.0),)) for v in own]
-        return [*zeros, *super()._head()]
-
     def _allocate(self, s: Allocate, out: list[Statement]) -> None:
         if s.target.name in self.active.arrays:
             out.append(replace(s, target=Var(self.dot(s.target.name, True), s.target.type), origin=None))

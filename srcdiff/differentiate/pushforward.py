@@ -11,7 +11,7 @@ With a single direction the trailing axis and the loop vanish, and each tangent 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -766,9 +766,21 @@ class Pushforward:
                 tangents.append(self._row_of(value, out, "value"))
         out.extend(self.finish(replace(s, values=tuple(values)), tangents))
 
+    parameters: Collection[str] = ()
+    """Names that the caller passes: numbers among them that come to vary start with tangents of zero."""
+
     def _head(self) -> list[Statement]:
-        """Rows of tangents that are carried from block to block."""
+        """Rows of tangents that are carried from block to block; of one direction, tangents of the parameters."""
         lines: list[Statement] = []
+        if self.width is None:
+            assigned = {t.name: t for s in statements(self.body) for t in getattr(s, "targets", ())}
+            for name in self.parameters:
+                if name in assigned and name in self.active.scalars and self.dot(name, False) not in self.given:
+                    target = self._variable(assigned[name])
+                    zero: Expr = Const(0.0)
+                    if target.type.bits == 32:
+                        zero = Call("cast", (zero,), target.type, f"np.{target.type.numpy}")
+                    lines.append(Assign((target,), (zero,)))
         for name, kind in self.rows.items():
             if not kind:
                 continue
