@@ -1,6 +1,7 @@
 """Random array programs as source text; see `array_writer.py` and `array_structures.py` for what they hold.
 
-One in eight is in float32, one in twelve is given arrays of no or one element.
+One in eight is in float32, one in twelve is given arrays of no or one element. One in four is to run with known
+lengths, too, and one in four in a single direction.
 
 >>> import random
 >>> "def program(" in generate(random.Random(1)).source
@@ -8,7 +9,10 @@ True
 """
 
 import random
+import re
+from dataclasses import replace
 
+import numpy as np
 from array_structures import Structures
 from programs import Program
 
@@ -30,7 +34,23 @@ def generate(rng, statements=7):
         writer.tag("float32")
     if writer.tiny:
         writer.tag(f"length {writer.n}")
-    return Program(PREAMBLE + writer.helper_texts() + text, "program", args, wrt, {}, writer.constructs)
+    program = Program(PREAMBLE + writer.helper_texts() + text, "program", args, wrt, {}, writer.constructs)
+    return replace(program, also=tuple(others(program, rng)))
+
+
+def others(program, rng):
+    """The same program with other options, sometimes."""
+    runs = [program]
+    # The lengths of arrays in a tuple cannot be given.
+    if rng.random() < 1 / 4 and not any(isinstance(a, tuple) for a in program.args):
+        program.constructs["known lengths"] += 1
+        names = re.search(r"def program\((.*)\):", program.source)[1].split(", ")
+        shapes = {name: a.shape for name, a in zip(names, program.args) if isinstance(a, np.ndarray)}
+        runs.append(replace(program, shapes=shapes))
+    if rng.random() < 1 / 4:
+        program.constructs["one direction"] += 1
+        runs += [replace(run, mode="jvp") for run in runs]
+    return runs[1:]
 
 
 def numbered(seed, index, statements=7):

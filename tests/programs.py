@@ -44,9 +44,15 @@ class Program:
     wrt: tuple | str | None
     shapes: dict
     constructs: Counter
+    mode: str = "value_and_jacobian"
+    also: tuple = ()  # the same program with other options
+
+    @property
+    def call(self):
+        return f"{self.name}{self.args}  wrt={self.wrt!r} shapes={self.shapes!r} mode={self.mode!r}"
 
     def __str__(self):
-        return f"{self.source}\n# {self.name}{self.args}  wrt={self.wrt!r} shapes={self.shapes!r}\n"
+        return f"{self.source}\n# {self.call}\n"
 
 
 @dataclass(frozen=True)

@@ -92,32 +92,73 @@ def spelled(argument):
     return type(argument).__name__
 
 
-def emitted(function, args, **chosen):
+def emitted(function, args, mode="value_and_jacobian", **chosen):
     """The emitted text for arguments of these types; a named tuple's type has no spelling and is left to be found."""
     import srcdiff
 
     named = zip(dual.parameter_names(function), dual.completed(function, args))
     types = {name: spelled(a) for name, a in named if not hasattr(a, "_fields")}
-    return srcdiff.emit(function, mode="value_and_jacobian", types=types, **options(**chosen))
+    return srcdiff.emit(function, mode=mode, types=types, **options(**chosen))
 
 
-def run_emitted(function, args, **chosen):
-    """`(value, jacobian)` from the emitted text, executed as plain Python where srcdiff is not at hand."""
-    text = emitted(function, args, **chosen)
+def run_emitted(function, args, mode="value_and_jacobian", **chosen):
+    """`(value, jacobian)` from the emitted text, executed as plain Python where srcdiff is not at hand.
+
+    In the mode "jvp" the value and its tangent along `directions`, flat.
+    """
+    text = emitted(function, args, mode, **chosen)
     if "import srcdiff" in text:
         raise AssertionError("emitted text needs srcdiff")
     scope = {"__name__": "emitted"}
     exec(compile(text, "<emitted>", "exec"), scope)
+    derivative = scope[f"{function.__name__}_{mode}"]
     with np.errstate(all="ignore"):
-        return called(scope[f"{function.__name__}_value_and_jacobian"], function, args, chosen.get("of"))
+        if mode == "jvp":
+            return pushed(derivative, function, args, chosen.get("wrt"))
+        return called(derivative, function, args, chosen.get("of"))
 
 
-def run_compiled(function, args, **chosen):
-    """`(value, jacobian)` from the decorator, compiled with Numba."""
+def run_compiled(function, args, mode="value_and_jacobian", **chosen):
+    """What `run_emitted` gives, from the decorator, compiled with Numba."""
     import srcdiff
 
     compiled = srcdiff.jacobian_compiled(function, **options(**chosen))
+    if mode == "jvp":
+        return pushed(compiled.jvp, function, args, chosen.get("wrt"))
     return called(compiled.value_and_jacobian, function, args, chosen.get("of"))
+
+
+def directions(function, args, wrt=None):
+    """Tangents for the arguments of `wrt`, none of them zero; and whether there is one only."""
+    rng = np.random.default_rng(5)
+
+    def drawn(like):
+        if isinstance(like, tuple):
+            return tuple(map(drawn, like))
+        values = rng.uniform(0.5, 1.5, np.shape(like))
+        return values.astype(like.dtype) if isinstance(like, np.ndarray) else type(like)(values)
+
+    places, single = dual.selected(function, args, wrt)
+    return tuple(drawn(args[p]) for p in places), single
+
+
+def pushed(derivative, function, args, wrt=None):
+    """Value and flat tangent of a call; arguments and tangents must be left alone."""
+    (tangents, single), given = directions(function, args, wrt), fresh(args)
+    pushing = fresh(tangents)
+    value, tangent = derivative(given, pushing[0] if single else pushing)
+    if not unchanged((given, pushing), (args, tangents)):
+        raise AssertionError("arguments or tangents were written to")
+    return plain(value), tuple(dual.leaves(tangent))
+
+
+def along(function, program, pair):
+    """The reference's `(value, jacobian)`, for "jvp" as `pushed` gives it."""
+    if program.mode != "jvp":
+        return pair
+    value, jacobian = pair
+    direction = np.array(dual.leaves(directions(function, program.args, program.wrt)[0]), dtype=float)
+    return value, tuple((dual.matrix(jacobian, value) @ direction).tolist())
 
 
 def unchanged(after, before):
@@ -175,7 +216,7 @@ def judge(program, directory, compiled=False):
             function = getattr(module, program.name)
             with time_limit(1):
                 function(*fresh(program.args))
-            expected = dual.value_and_jacobian(function, program.args, program.wrt)
+            expected = along(function, program, dual.value_and_jacobian(function, program.args, program.wrt))
         except Exception as error:
             return Outcome("invalid", repr(error))
         if not all(map(math.isfinite, dual.leaves(expected))):
@@ -183,7 +224,7 @@ def judge(program, directory, compiled=False):
         try:
             run = run_compiled if compiled else run_emitted
             with time_limit(600 if compiled else 60):
-                actual = run(function, program.args, wrt=program.wrt, shapes=program.shapes)
+                actual = run(function, program.args, program.mode, wrt=program.wrt, shapes=program.shapes)
         except SrcdiffError as error:
             if "a defect of srcdiff" in str(error):
                 return Outcome("crash", f"{type(error).__name__}: {error}")
@@ -197,7 +238,8 @@ def judge(program, directory, compiled=False):
             return Outcome("agree")
         if dual.near_ties > ties:
             return Outcome("near tie")
-        if any(compare(rounded, expected, relative / 10) for rounded in perturbed(function, program, single)):
+        moves = (along(function, program, pair) for pair in perturbed(function, program, single))
+        if any(compare(rounded, expected, relative / 10) for rounded in moves):
             return Outcome("ill-conditioned")
         return Outcome("mismatch", f"{problem}\nsrcdiff:   {actual}\nreference: {expected}")
     finally:
@@ -360,21 +402,24 @@ def reduced(program, outcome, directory, compiled):
 def run_one(index, numbered, seed, compile_every, reduce_failures, keep):
     program = numbered(seed, index)
     kinds = [False] + ([True] if compile_every and index % compile_every == 0 else [])
+    runs = [(run, compiled) for run in (program, *program.also) for compiled in kinds]
     results = []
     with tempfile.TemporaryDirectory() as directory:
-        for compiled in kinds:
-            outcome = judge(program, directory, compiled)
+        for number, (run, compiled) in enumerate(runs):
+            outcome = judge(run, directory, compiled)
             text = ""
             if outcome.kind in FAILURES:
-                small = reduced(program, outcome, directory, compiled) if reduce_failures else program
+                small = reduced(run, outcome, directory, compiled) if reduce_failures else run
                 final = judge(small, directory, compiled)
                 text = f"{small}\n{outcome.kind}: {final.detail}"
                 if keep:
                     Path(keep).mkdir(parents=True, exist_ok=True)
-                    name = f"{outcome.kind}_{seed}_{index}{'_compiled' if compiled else ''}.py"
-                    notes = textwrap.indent(f"{program.name}{small.args} wrt={small.wrt!r}\n{final.detail}", "# ")
+                    name = f"{outcome.kind}_{seed}_{index}_{number}{'_compiled' if compiled else ''}.py"
+                    notes = textwrap.indent(f"{small.call}\n{final.detail}", "# ")
                     Path(keep, name).write_text(f"{small.source}\n{notes}\n", encoding="utf-8")
-            results.append((compiled, outcome, text))
+            how = "compiled" if compiled else "plain Python"
+            how += f"{', known lengths' if run.shapes else ''}{', jvp' if run.mode == 'jvp' else ''}"
+            results.append((how, outcome, text))
     return index, tuple(program.constructs), results
 
 
@@ -422,15 +467,15 @@ def report(results, choice):
     for index, constructs, outcomes in results:
         done += 1
         held.update(constructs)
-        for compiled, outcome, text in outcomes:
-            kinds["compiled" if compiled else "plain Python", outcome.kind] += 1
+        for how, outcome, text in outcomes:
+            kinds[how, outcome.kind] += 1
             if outcome.kind == "refused":
                 refusals[message_class(outcome.detail)] += 1
                 examples.setdefault(message_class(outcome.detail), (index, outcome.detail))
                 refused_with.update(constructs)
             if outcome.kind in FAILURES:
                 failures += 1
-                print(f"=== program {index}{' compiled' if compiled else ''}: {outcome.kind}\n{text}\n", flush=True)
+                print(f"=== program {index}, {how}: {outcome.kind}\n{text}\n", flush=True)
         if done % 500 == 0:
             print(f"... {done} programs, {failures} failures, {sum(refusals.values())} refusals", flush=True)
 
@@ -445,7 +490,7 @@ def report(results, choice):
                 print(textwrap.indent(examples[message][1], "        "))
     print()
     for (how, kind), count in sorted(kinds.items()):
-        print(f"{how:14} {kind:16} {count:7}")
+        print(f"{how:34} {kind:16} {count:7}")
     print(f"seed {choice.seed}: {done} programs, {failures} failures")
     return 1 if failures else 0
 

@@ -498,3 +498,149 @@ def test_a_number_outside_of_wrt_that_comes_to_vary(function, dtype):
     np.testing.assert_allclose(tangent, expected, rtol=tolerance)
     np.testing.assert_allclose(f.jacobian(y, c) @ direction, expected, rtol=tolerance)
     np.testing.assert_allclose(f.value_and_jacobian(y, c)[1] @ direction, expected, rtol=tolerance)
+
+
+def a_number_that_comes_to_vary(y, c):
+    for i in range(len(y)):
+        c = c * y[i] + y[i]
+    return c
+
+
+def a_number_that_is_read_and_starts_again(y, c):
+    s = 0.0
+    for i in range(len(y)):
+        s += c * y[i]
+    c = 1.0
+    for i in range(len(y)):
+        c = c * y[i]
+    return s + c
+
+
+def powers_in(v, a):
+    for i in range(len(v)):
+        a = a * v[i] + v[i]
+    return a
+
+
+def a_number_that_comes_to_vary_in_a_helper(y, c):
+    return powers_in(y, c) * c * y
+
+
+def a_number_that_varies_on_one_path(y, c):
+    d = c * 2.0
+    if c > 0.5:
+        c, d = d * y[0], c
+    for v in y:
+        d, c = c * d * v, d
+    return c, d
+
+
+COMING = [
+    a_number_that_comes_to_vary,
+    a_number_that_is_read_and_starts_again,
+    a_number_that_comes_to_vary_in_a_helper,
+    a_number_that_varies_on_one_path,
+]
+
+
+def tangents_of(run, function, args, direction):
+    """Value and tangent along a direction; the reference is the dual numbers' Jacobian times it."""
+    value, jacobian = dual.value_and_jacobian(function, args, "y")
+    expected = tuple(dual.matrix(jacobian, value) @ direction)
+    found = run(args, direction)
+    assert dual.mismatch(tuple(dual.leaves(found[0])), tuple(dual.leaves(value)), 1e-12) is None
+    assert dual.mismatch(tuple(dual.leaves(found[1])), expected, 1e-12) is None
+
+
+@pytest.mark.parametrize("c", [0.7, 0.2])
+@pytest.mark.parametrize("function", COMING, ids=lambda f: f.__name__)
+def test_a_number_outside_of_wrt_comes_to_vary(function, c):
+    """Its tangent starts with zero: what it was when it was passed does not vary."""
+    args = (Y, c)
+    expected = dual.value_and_jacobian(function, args, "y")
+    assert dual.mismatch(run_emitted(function, args, wrt="y"), expected, 1e-12) is None
+    for mode in ("jvp", "jacobian"):
+        scope = {}
+        exec(srcdiff.emit(function, wrt="y", mode=mode, types={"y": "float64[:]", "c": "float"}), scope)
+        derivative = scope[f"{function.__name__}_{mode}"]
+        if mode == "jvp":
+            tangents_of(derivative, function, args, np.array([1.0, -2.0, 0.5]))
+        else:
+            assert dual.mismatch(derivative(*args), expected[1], 1e-12) is None
+
+
+def test_a_number_outside_of_wrt_comes_to_vary_in_compiled_code():
+    function = a_number_that_comes_to_vary_in_a_helper
+    compiled = srcdiff.jacobian_compiled(function, wrt="y")
+    tangents_of(compiled.jvp, function, (Y, 0.7), np.array([1.0, -2.0, 0.5]))
+    expected = dual.value_and_jacobian(function, (Y, 0.7), "y")
+    assert dual.mismatch(compiled.value_and_jacobian(Y, 0.7), expected, 1e-12) is None
+
+
+def second_names_of_an_array_that_a_loop_changes(y):
+    t = (y,)
+    u = y
+    for _ in range(2):
+        u, y = y, y * 0.5
+    return t[0] + 10.0 * u + 100.0 * y
+
+
+def three_names_that_a_loop_moves(y):
+    a = b = d = y
+    for _ in range(3):
+        a = b
+        b = y
+        y = y * 0.5
+    return a + 10.0 * b + 100.0 * d + 1000.0 * y
+
+
+def an_array_that_is_twice_in_a_tuple(y):
+    z = y * 1.0
+    t = (z, z)
+    z = y * 2.0
+    for _ in range(2):
+        t = (t[0] * 0.5, t[1])
+    return t[0] + 10.0 * t[1] + 100.0 * z
+
+
+def an_array_that_is_twice_in_a_list(y):
+    z = y * 1.0
+    w = [z, z]
+    z = y * 2.0
+    for _ in range(2):
+        w[0] = w[0] * 0.5
+    return w[0] + 10.0 * w[1] + 100.0 * z
+
+
+def an_array_in_two_tuples_of_a_tuple(y):
+    z = y * 1.0
+    t = ((z, y), (y, z))
+    z = y * 2.0
+    for _ in range(2):
+        t = ((t[0][0] * 0.5, t[0][1]), (t[1][0], t[1][1]))
+    return t[0][0] + 10.0 * t[1][1] + 100.0 * t[0][1] + 1000.0 * t[1][0]
+
+
+def a_name_that_is_read_back_from_a_tuple(y):
+    t = (y, y)
+    for _ in range(2):
+        y = t[1]
+        t = (np.sin(y), y)
+    return t[0] + 10.0 * y
+
+
+SHARED_BEFORE = [
+    second_names_of_an_array_that_a_loop_changes,
+    three_names_that_a_loop_moves,
+    an_array_that_is_twice_in_a_tuple,
+    an_array_that_is_twice_in_a_list,
+    an_array_in_two_tuples_of_a_tuple,
+    a_name_that_is_read_back_from_a_tuple,
+]
+
+
+@pytest.mark.parametrize("shapes", [{}, {"y": 3}], ids=["open", "known"])
+@pytest.mark.parametrize("function", SHARED_BEFORE, ids=lambda f: f.__name__)
+def test_a_loop_changes_one_of_several_names_of_an_array(function, shapes):
+    expected = dual.value_and_jacobian(function, (Y,))
+    assert dual.mismatch(run_emitted(function, (Y,), shapes=shapes), expected, 1e-12) is None

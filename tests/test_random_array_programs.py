@@ -16,8 +16,9 @@ COUNT = 40
 def test_emitted_text(batch, tmp_path):
     for index in range(batch * COUNT // 4, (batch + 1) * COUNT // 4):
         program = array_programs.numbered("tests", index)
-        outcome = judge(program, tmp_path)
-        assert outcome.kind not in (*FAILURES, "invalid"), f"{program}\n{outcome.kind}: {outcome.detail}"
+        for run in (program, *program.also):
+            outcome = judge(run, tmp_path)
+            assert outcome.kind not in (*FAILURES, "invalid"), f"{run}\n{outcome.kind}: {outcome.detail}"
 
 
 @pytest.mark.parametrize("index", range(3))
@@ -33,8 +34,9 @@ def test_compiled(index, tmp_path):
 )
 @hypothesis.given(array_programs.programs())
 def test_emitted_text_by_hypothesis(tmp_path_factory, program):
-    outcome = judge(program, tmp_path_factory.getbasetemp())
-    assert outcome.kind not in (*FAILURES, "invalid"), f"{program}\n{outcome.kind}: {outcome.detail}"
+    for run in (program, *program.also):
+        outcome = judge(run, tmp_path_factory.getbasetemp())
+        assert outcome.kind not in (*FAILURES, "invalid"), f"{run}\n{outcome.kind}: {outcome.detail}"
 
 
 def test_few_are_refused(tmp_path):

@@ -547,7 +547,8 @@ class Pushforward:
                 local.add(target.name)
                 chain.append(Assign((variable,), (e,)))
                 continue
-            if self.depth == 0 and is_zero(e) and variable.name not in self.rows and variable.name not in self.given:
+            passed = variable.name in self.given or target.name in self.parameters
+            if self.depth == 0 and is_zero(e) and variable.name not in self.rows and not passed:
                 self.rows[variable.name] = ""
                 out.append(Line(f"{variable.name} = np.zeros({self.width}{_suffix(variable.type)})", variable.name))
                 continue

@@ -398,11 +398,13 @@ class Flow:
         """Give everything that the loop assigns a variable of its own before the loop."""
         targets: list[Var] = []
         values: list[Expr] = []
+        # Copies come first: they hold what there is before anything gets a variable.
         for name, value in list(self.environment.items()):
             if f"/{name}" in names:
                 value = self.environment[name] = self._parted(name, value)
             if f"~{name}" in names:
-                value = self.environment[name] = self._separate(name, value)
+                self.environment[name] = self._separate(name, value)
+        for name, value in list(self.environment.items()):
             if f"!{name}" in names:
                 self.environment[name] = Poison(
                     f"{name} changes its type, length or array from one iteration to the next",

@@ -241,9 +241,11 @@ def flow_back(flow: Flow, head: Environment, path: Path, changes: set[str], wide
         if not before.cells.prefix or len(before.cells.items) != len(before.slots):
             changes.update((f"~{root}", root))
             return
-        if not before.cells.frozen:
+        # What is frozen was parted from one name, and may still be the memory of two others.
+        shared = _in_two_places(head, before)
+        if shared or not before.cells.frozen:
             for other in (root, *_sharing(path.environment, after, root)):
-                if _shared(head, before, root) or other != root:
+                if shared or other != root:
                     changes.add(f"~{other}")
                     changes.add(f"~{root}")
         for slot, new in zip(before.slots, after.items):
@@ -333,6 +335,22 @@ def _parting(paths: list[dict[tuple[str, int], int]]) -> set[int]:
 
 def _is_open(extent: Extent) -> bool:
     return any(name.startswith("@") for name, _ in extent.terms)
+
+
+def _in_two_places(environment: Environment, array: Array) -> bool:
+    """Whether two names, or items of tuples and lists, hold the array; a list's item is one under all its names."""
+    found: set[tuple[str | int, int]] = set()
+
+    def visit(value: Value, place: tuple[str | int, int]) -> None:
+        if isinstance(value, Array) and value.cells.uid == array.cells.uid:
+            found.add(place)
+        elif isinstance(value, Sequence_):
+            for i, item in enumerate(value.items):
+                visit(item, (value.uid, i))
+
+    for name, value in environment.items():
+        visit(value, (name, 0))
+    return len(found) > 1
 
 
 def _shared(environment: Environment, array: Array, name: str) -> bool:
