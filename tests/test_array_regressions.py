@@ -644,3 +644,18 @@ SHARED_BEFORE = [
 def test_a_loop_changes_one_of_several_names_of_an_array(function, shapes):
     expected = dual.value_and_jacobian(function, (Y,))
     assert dual.mismatch(run_emitted(function, (Y,), shapes=shapes), expected, 1e-12) is None
+
+
+def without_elements(y, c):
+    pair = [y, y]
+    k = 0
+    while k < len(pair[1]) and pair[1][k] < 0.23:
+        k += 1
+    return np.full(0, c)
+
+
+def test_results_without_elements():
+    f = srcdiff.jacobian_compiled(wrt="y", shapes={"y": 0})(without_elements)
+    for mode in ("jacobian", "matrix", "into", "value_and_jacobian", "jvp"):
+        compile(f.emit(mode, "float64[:], float64"), mode, "exec")
+    assert f.jacobian(np.zeros(0), 1.0).shape == (0, 0)

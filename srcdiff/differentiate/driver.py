@@ -191,10 +191,8 @@ class Driver:
         names = [n for _, values, _ in self.items for n in values]
         dots = [n for _, _, dots in self.items for n in dots]
         call = f"{self.inner}({', '.join(args)})"
-        if not c.returns_value:
-            lines.append(call)
-        else:
-            lines.append(f"{', '.join([*names, *dots])} = {call}")
+        targets = ", ".join([*names, *dots]) if c.returns_value else ""  # results without elements have none
+        lines.append(f"{targets} = {call}" if targets else call)
         self._allocate(lines, static)
         self._collect(lines, static)
         if not static:
