@@ -659,3 +659,19 @@ def test_results_without_elements():
     for mode in ("jacobian", "matrix", "into", "value_and_jacobian", "jvp"):
         compile(f.emit(mode, "float64[:], float64"), mode, "exec")
     assert f.jacobian(np.zeros(0), 1.0).shape == (0, 0)
+
+
+def one_of_two_arrays(y, w, c):
+    a = w
+    if c > 0.0:
+        a = y
+    return a * 2.0
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
+def test_an_array_that_may_be_one_that_varies_has_tangents_of_its_dtype(dtype):
+    f = srcdiff.jacobian(one_of_two_arrays, wrt="y")
+    for c, expected in ((1.0, 2.0 * np.eye(2)), (-1.0, np.zeros((2, 2)))):
+        found = f(np.ones(2, dtype), np.ones(2, dtype), c)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, expected)

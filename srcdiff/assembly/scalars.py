@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..analyses.operations import path_operations
 from ..differentiate.accumulate import accumulate
@@ -25,15 +24,14 @@ from ..ir.statements import (
     Block,
     CallHelper,
     For,
-    If,
     Leaf,
     Line,
     Return,
     Statement,
     Structure,
-    While,
     count_of,
     leaves,
+    replace_returns,
     statements,
 )
 from ..ir.verify import verify
@@ -246,7 +244,7 @@ class ScalarAssembly:
         def finish(s: Return) -> list[Statement]:
             return layout.finish(s, s.values, [{} for _ in s.values])
 
-        return _replace_returns(self.lowered.function.body, finish)
+        return replace_returns(self.lowered.function.body, finish)
 
     def _derivative(self) -> tuple[Block, Differentiator]:
         seeds: Tangents = {}
@@ -315,18 +313,6 @@ class ScalarAssembly:
                             hint="Leave strict=True out to get zeros there.",
                         )
             row += count
-
-
-def _replace_returns(body: Block, finish: Any) -> Block:
-    out: list[Statement] = []
-    for s in body:
-        if isinstance(s, Return):
-            out.extend(finish(s))
-        elif isinstance(s, (If, For, While)):
-            out.append(replace(s, body=_replace_returns(s.body, finish), orelse=_replace_returns(s.orelse, finish)))
-        else:
-            out.append(s)
-    return tuple(out)
 
 
 WORTH = 0.95

@@ -47,6 +47,7 @@ from ..ir.statements import (
     View,
     While,
     leaves,
+    replace_returns,
     statements,
 )
 from ..ir.types import FLOAT32, INT64, ArrayType, ScalarType
@@ -371,8 +372,8 @@ class DeviceArrays:
             self.body[head:], None, names, every, scalars, elements, self.fresh, finished, self.derivatives.get,
             self.pushforwards.get, kinds=None,
             complex_inputs=any(a.type.kind == "complex" for i in self.inputs for a in i.atoms),
+            parameters=tuple(self.specs),
         )  # fmt: skip
-        push.parameters = tuple(self.specs)
         body = push.run()
         self.branches = push.branches
         return (*self.body[:head], *first, *self._own_tangents(names), *remove_dead(body))
@@ -485,7 +486,7 @@ class DeviceArrays:
 
         discrete = any(not leaf.dtype.is_differentiable for leaf in leaves(self.outputs))
         if column is None:
-            body = _replace_returns(self.body, lambda s: finish(s, self._results(s.values), None))
+            body = replace_returns(self.body, lambda s: finish(s, self._results(s.values), None))
         else:
             dots = {one.name: self.fresh(f"{one.name}_dot") for one in self.inputs}
             first = seeds(column, self.columns, [(one, dots[one.name]) for one in self.inputs])
@@ -618,7 +619,7 @@ class DeviceArrays:
                 return [Return((), tail="None", origin=s.origin)]
             return [Return((), tail=self._values(self._results(s.values)), origin=s.origin)]
 
-        return self._buffered(_replace_returns(self.body, finish)), list(self.lowered.parameters)
+        return self._buffered(replace_returns(self.body, finish)), list(self.lowered.parameters)
 
     def _jvp(self) -> tuple[Block, list[str]]:
         primals, tangents = self.fresh("primals"), self.fresh("tangents")
@@ -719,15 +720,3 @@ def _tuple(shape: Sequence[int], text: Callable[[tuple[int, ...]], str], at: tup
 
 def _shallow(s: Statement) -> Statement:
     return replace(s, body=(), orelse=()) if isinstance(s, (If, For, While)) else s
-
-
-def _replace_returns(body: Block, finish: Callable[[Return], list[Statement]]) -> Block:
-    out: list[Statement] = []
-    for s in body:
-        if isinstance(s, Return):
-            out.extend(finish(s))
-        elif isinstance(s, (If, For, While)):
-            out.append(replace(s, body=_replace_returns(s.body, finish), orelse=_replace_returns(s.orelse, finish)))
-        else:
-            out.append(s)
-    return tuple(out)

@@ -7,7 +7,7 @@ the other and stores what comes out. With a single direction the pushforward alo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..analyses.activity import activity
@@ -18,15 +18,13 @@ from ..ir.expr import Expr, Load, Var, key_of
 from ..ir.statements import (
     Allocate,
     Block,
-    For,
-    If,
     Leaf,
     Line,
     Return,
     Statement,
     Structure,
-    While,
     leaves,
+    replace_returns,
 )
 from .driver import WIDTH, Driver
 from .helpers import HelperDerivatives
@@ -102,9 +100,8 @@ class HelperPushforwards:
         width = lowering.fresh(self.width) if isinstance(self.width, str) else self.width
         pushforward = Pushforward(
             function.body, width, dots, arrays, scalars, {}, lowering.fresh, finish, self.derivatives.get,
-            self.get, kinds=kinds,
+            self.get, kinds=kinds, parameters=reference.parameters,
         )  # fmt: skip
-        pushforward.parameters = reference.parameters
         made.body = pushforward.run()
         made.branches = pushforward.branches
         return made
@@ -216,13 +213,12 @@ class Chunks:
         for name in sorted(filled - found.arrays):
             self.filled_dots[name] = ""
         every = [*arrays, *found.arrays]
-        made = Pushforward(
+        return Pushforward(
             self.lowered.function.body, self.width, dots, every, scalars, elements, self.fresh, finish,
             self.derivatives.get, self.pushforwards.get, kinds=None,
             complex_inputs=any(a.type.kind == "complex" for i in self.inputs for a in i.atoms), scratch=self.scratch,
+            parameters=self.parameters,
         )  # fmt: skip
-        made.parameters = self.parameters
-        return made
 
     zeroed: list[tuple[str, str]]
     """Parameters that do not vary but may share memory with what does: their tangents start as zeros."""
@@ -243,7 +239,7 @@ class Chunks:
         base = self.lowered.function.name
         self.zeroed, self.filled_dots = [], {}
         if self.mode == "primal":
-            body = _replace_returns(self.lowered.function.body, self._primal_return)
+            body = replace_returns(self.lowered.function.body, self._primal_return)
             body = (*map(Line, self.lowered.unpacking), *body)
             return [(base, list(self.lowered.parameters), body, "")], base
         if self.mode == "jvp":
@@ -349,17 +345,5 @@ class Chunks:
 
     def texts(self, body: Block) -> list[str]:
         return self.derivatives.texts(body)
-
-
-def _replace_returns(body: Block, finish: Any) -> Block:
-    out: list[Statement] = []
-    for s in body:
-        if isinstance(s, Return):
-            out.extend(finish(s))
-        elif isinstance(s, (If, For, While)):
-            out.append(replace(s, body=_replace_returns(s.body, finish), orelse=_replace_returns(s.orelse, finish)))
-        else:
-            out.append(s)
-    return tuple(out)
 
 

@@ -96,7 +96,7 @@ class Driver:
         for slot in c.slots:
             lines.append(f"{slot.dot} = np.zeros({self._seed_shape(slot)}{dtype_argument(self._dtype(slot))})")
         for name, dot in c.zeroed:
-            lines.append(f"{dot} = np.zeros({name}.shape + ({self.width},))")
+            lines.append(f"{dot} = np.zeros({name}.shape + ({self.width},), {name}.dtype)")
         for array, work_dot in self.work:
             made = replace(array, fill="empty")
             lines.append(allocate_text(made))

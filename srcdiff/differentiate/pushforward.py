@@ -100,6 +100,8 @@ class Pushforward:
     kinds: Sequence[Any] | None = None
     """Types of the results, where they are settled by all returns together."""
     complex_inputs: bool = False
+    parameters: Collection[str] = ()
+    """Names that the caller passes: numbers among them that come to vary start with tangents of zero."""
     scratch: Mapping[str, Allocate] = field(default_factory=dict)
     """Arrays that the caller passes, with their tangents, for the function to write to."""
     branches: dict[int, str] = field(default_factory=dict)
@@ -766,9 +768,6 @@ class Pushforward:
                 out.extend(before)
                 tangents.append(self._row_of(value, out, "value"))
         out.extend(self.finish(replace(s, values=tuple(values)), tangents))
-
-    parameters: Collection[str] = ()
-    """Names that the caller passes: numbers among them that come to vary start with tangents of zero."""
 
     def _head(self) -> list[Statement]:
         """Rows of tangents that are carried from block to block; of one direction, tangents of the parameters."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .expr import Expr, Var
@@ -38,6 +38,7 @@ __all__ = [
     "expressions_of",
     "is_straight",
     "leaves",
+    "replace_returns",
     "statements",
 ]
 
@@ -244,6 +245,19 @@ def count_of(leaf: Leaf) -> int:
 def is_straight(s: Statement) -> bool:
     """Whether a statement only computes numbers: what it reads from arrays stays there."""
     return isinstance(s, (Assign, Comment)) or (isinstance(s, CallHelper) and not getattr(s.helper, "writes", None))
+
+
+def replace_returns(body: Block, finish: Callable[[Return], Iterable[Statement]]) -> Block:
+    """The block with other statements for each `return`."""
+    out: list[Statement] = []
+    for s in body:
+        if isinstance(s, Return):
+            out.extend(finish(s))
+        elif isinstance(s, (If, For, While)):
+            out.append(replace(s, body=replace_returns(s.body, finish), orelse=replace_returns(s.orelse, finish)))
+        else:
+            out.append(s)
+    return tuple(out)
 
 
 def expressions_of(s: Statement) -> tuple[Expr, ...]:
