@@ -124,8 +124,7 @@ class Comparisons(Flow):
             identity = op in ("is", "is not")
             if any(isinstance(v, Object) and (identity or _stands_for_itself(v.value)) for v in (a, b)):
                 return _decided(not wanted)
-            alike = isinstance(a, Sequence_) and isinstance(b, Sequence_) and a.is_list == b.is_list
-            if alike and isinstance(a, Sequence_) and isinstance(b, Sequence_) and not identity:
+            if not identity and isinstance(a, Sequence_) and isinstance(b, Sequence_) and a.is_list == b.is_list:
                 if len(a.items) != len(b.items):
                     return _decided(not wanted)
                 parts = [self.compare(["=="], [x, y], node) for x, y in zip(a.items, b.items)]
