@@ -675,3 +675,17 @@ def test_an_array_that_may_be_one_that_varies_has_tangents_of_its_dtype(dtype):
         found = f(np.ones(2, dtype), np.ones(2, dtype), c)
         assert found.dtype == dtype
         np.testing.assert_array_equal(found, expected)
+
+
+def lengths_that_meet_again(x, y):
+    total = x * y + y * x
+    x = x[x > 0.5]
+    return total.sum() * x * y
+
+
+def test_a_check_of_lengths_is_repeated_only_where_a_name_is_bound_again():
+    text = srcdiff.emit(lengths_that_meet_again, wrt="x", types="float64[:], float64[:]")
+    assert text.count("if len(x) != len(y):") == 2
+    x = np.array([0.2, 0.8, 0.9])
+    with pytest.raises(ValueError, match="different lengths"):
+        srcdiff.jacobian(lengths_that_meet_again, wrt="x")(x, x)

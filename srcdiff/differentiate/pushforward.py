@@ -61,6 +61,7 @@ from ..ir.statements import (
     statements,
 )
 from ..ir.types import BOOL, INT64, ScalarType
+from ..optimize.checks import without_repeated_checks
 from ..optimize.dead import remove_dead
 from ..optimize.share import CHEAP, share
 from ..rules.arrays import ARRAY_RULES, STEPS
@@ -128,7 +129,7 @@ class Pushforward:
     """One of them."""
 
     def run(self) -> Block:
-        self.body = tuple(isolate(self.body, self.fresh))
+        self.body = tuple(isolate(without_repeated_checks(self.body), self.fresh))
         self.active = activity(self.body, self.scalars, self.arrays, self.elements)
         self.k = Var(self.fresh("k"), INT64) if self.width is not None else None
         if self.k is not None:

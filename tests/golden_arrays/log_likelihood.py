@@ -95,8 +95,6 @@ def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot, d, d_dot):
         logdet_dot_new = logdet_3_dot[k]
         __dot[k] = __dot_new
         logdet_dot[k] = logdet_dot_new
-    if cov.shape[0] != cov.shape[1]:
-        raise ValueError("np.linalg.solve takes a square matrix (line 156)")
     if cov.shape[0] != len(x):
         raise ValueError("arrays of different lengths meet (line 156)")
     # L156: return -0.5 * (d @ np.linalg.solve(cov, d) + logdet)

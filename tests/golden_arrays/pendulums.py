@@ -29,8 +29,6 @@ def pendulums_tangents(y, y_dot, k, pull, pull_dot, values, values_dot):
                 + k * angle_dot[i, k_2]
                 - k * angle_dot[i + 1, k_2]
             )
-    if max(n - 1, 0) != max(len(angle) - 1, 0):
-        raise ValueError("arrays of different lengths meet (line 82); write x[:1] to repeat one element")
     for i in range(n - 1):  # L82: pull[:-1] += k * (angle[1:] - angle[:-1])
         pull[i] += k * (angle[i + 1] - angle[i])
         for k_2 in range(directions):
