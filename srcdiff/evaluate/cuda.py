@@ -14,7 +14,7 @@ from ..compile.device_store import emitted, emitted_key
 from ..compile.toolkit import check_device, cuda_module, device_errors
 from ..errors import ArgumentError, Unsupported
 from ..frontend.specs import ArraySpec, ConstantSpec, Spec
-from ..optimize.scratch import LENGTHS
+from ..optimize.buffers import LENGTHS
 from .arguments import flat, indices_of, is_array, plain
 from .batch import BatchEvaluator, Given, Plan
 from .points import Batch
