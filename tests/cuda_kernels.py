@@ -72,6 +72,23 @@ def batches():
             continue
         raise AssertionError("an index out of bounds was taken")
     assert wave.jacobian.batch(np.empty(0), 2.0, 3.0)[0][0].shape == (0,)
+    shared_memory()
+
+
+def shared_memory():
+    """Results may not lie where arguments or other results do, on the host and on the device."""
+    for place in (np.asarray, cuda.to_device):
+        store = place(np.linspace(0.0, 1.0, 63))
+        x, one, two, pair, other = store[:9], store[9:18], store[18:27], store[27:45], store[45:]
+        good = ((one, two), (pair.reshape(9, 2), other.reshape(9, 2)))
+        wave.jacobian.batch(x, 2.0, 3.0, out=good)
+        for first, second in ((x, two), (one, one)):
+            try:
+                wave.jacobian.batch(x, 2.0, 3.0, out=((first, second), good[1]))
+            except ArgumentError as error:
+                assert "shares memory" in str(error)
+                continue
+            raise AssertionError("arrays that share memory were taken")
 
 
 def ptx(kernel, signature, capability=(9, 0)):

@@ -194,3 +194,21 @@ def test_arguments_side_by_side_in_one_array_are_apart():
     rows = np.array([0.0, 2.0, 4.0, 6.0])
     np.testing.assert_array_equal(columns, f.jacobian(0.0, rows, np.zeros(4)))
     np.testing.assert_array_equal(table[:, 1], rows * rows[[-1, 0, 1, 2]])
+
+
+@pytest.mark.parametrize("mode", ["jacobian", "value_and_jacobian"])
+@pytest.mark.parametrize("cache", [True, False])
+def test_types_that_come_later_are_looked_at(mode, cache):
+    """The first call passes one array only, so that it may share no memory with others."""
+
+    def scaled(p, y):
+        y[0] = 3.0
+        return p[0] * y[0]
+
+    form = getattr(srcdiff.jacobian_compiled(scaled, cache=cache), mode)
+    form((1.0, 2.0), np.ones(1))
+    shared = np.ones(1)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="share memory"):
+            form(shared, shared)
+        form(np.ones(1), np.ones(1))

@@ -357,6 +357,26 @@ def test_arrays_that_share_memory():
         turned.jacobian.batch(store[20:35].reshape(5, 3), 2.0, out=store[:30].reshape(5, 2, 3))
 
 
+def test_results_that_share_memory():
+    x = np.linspace(0.0, 1.0, 5)
+    store = np.zeros(12)
+    both = jacobian_compiled(lambda x, y: (x * y, x + y))
+    for one, other in ((store[:5], store[:5]), (store[:5], store[4:9])):
+        with pytest.raises(ArgumentError, match="array 1 of out shares memory with array 0"):
+            both.batch(x, 2.0, out=(one, other))
+    both.batch(x, 2.0, out=(store[:10:2], store[1:10:2]))
+    assert np.array_equal(store[:10], np.ravel([2.0 * x, x + 2.0], "F"))
+    at = np.arange(5)
+    with pytest.raises(ArgumentError, match=r"array 0 of out shares memory with indices\['x'\]"):
+        both.batch(x, 2.0, indices={"x": at}, out=(at.view(float), store[:5]))
+
+
+def test_integers_of_any_width():
+    f = jacobian_compiled(wrt="x")(lambda x, k: x * k)
+    for dtype in (np.int8, np.int16, np.uint16, np.int32, np.uint64, bool):
+        assert np.array_equal(f.jacobian.batch(np.ones(3), np.ones(3, dtype)), np.ones(3))
+
+
 def test_a_long_sparse_result_is_cleared():
     @jacobian_compiled(shapes={"y": 6})
     def squares(y):
@@ -392,7 +412,8 @@ def test_emit():
         ((np.zeros((2, 2, 3)), 1.0), {}, "q has 3 axes, but its shape is"),
         ((np.zeros((5, 2)), 1.0), {}, "q has the shape"),
         (([1.0, 2.0, 3.0], 1.0), {}, "q is a list"),
-        ((np.ma.array(Q), 1.0), {}, "masked"),
+        ((np.ma.array(Q), 1.0), {}, "q is a MaskedArray"),
+        ((Q.view(np.recarray), 1.0), {}, "q is a recarray"),
         ((Q.astype(">f8"), 1.0), {}, "array of >f8"),
         ((Q.astype(object), 1.0), {}, "array of object"),
         ((Q,), {}, "missing a required argument: 'scale'"),
@@ -404,6 +425,11 @@ def test_emit():
         ((Q, 1.0), {"indices": {"q": [0.5]}}, "no array of integers"),
         ((Q, 1.0), {"out": np.empty((5, 3, 2))}, "but the result is"),
         ((Q, 1.0), {"out": np.empty((5, 2, 3), int)}, "out is of int64"),
+        ((Q, 1.0), {"out": np.empty((5, 2, 3), np.float16)}, "out is of float16"),
+        ((Q, 1.0), {"out": np.empty((5, 2, 3), ">f8")}, "out is of >f8"),
+        ((Q, 1.0), {"out": np.empty((5, 2, 3), np.longdouble)}, "out is of (longdouble|float128|float64)"),
+        ((Q, 1.0), {"out": np.ma.empty((5, 2, 3))}, "array 0 of out is a MaskedArray"),
+        ((Q.astype(np.longdouble), 1.0), {}, "array of (longdouble|float128|float64)"),
         ((Q, 1.0), {"out": (np.empty((5, 2, 3)),) * 2}, "out has 2 arrays"),
     ],
 )

@@ -58,7 +58,9 @@ def test_the_same_numbers(batch):
     narrow = np.empty((N, 2, 3), np.float32), np.empty((N, 3), np.float32)
     spaced = np.empty((2 * N, 2, 3))[::2], np.empty((N, 6))[:, ::2]
     wide = np.empty((N, 2, 3), complex), np.empty((N, 3), complex)
-    for out in (last, narrow, spaced, wide):
+    shifted = np.empty(N * 72 + 1, np.uint8)[1:].view(float)  # no element is where a float should be
+    shifted = shifted[: N * 6].reshape(N, 2, 3), shifted[N * 6 :].reshape(N, 3)
+    for out in (last, narrow, spaced, wide, shifted):
         results.append(batch(q, 0.5, out=out))
     for found in results:
         for part, one in zip(found, zip(*single)):

@@ -319,6 +319,35 @@ def test_what_writes_before_it_may_fail_is_not_linked(body, arrays, safe):
     assert native_module.restartable(module, arrays) is safe
 
 
+def write_and_return(y, z, k):
+    y[k] += 1.0
+    return z[:k]
+
+
+def write_and_return_on_a_condition(y, z, k):
+    y[0] += 1.0
+    u = z
+    if y[0] > 5.0 * k:
+        u = y
+    return u
+
+
+@pytest.mark.parametrize("function", [write_and_return, write_and_return_on_a_condition])
+@pytest.mark.parametrize("mode", ["primal", "matrix"])
+def test_arguments_that_are_returned_are_written_once(function, mode):
+    """Linked code would leave a result that is an argument to the dispatcher, which would write again."""
+    f = jacobian_compiled(function)
+    call = f if mode == "primal" else f.jacobian.matrix
+    for _ in range(3):
+        y, z, expected = np.zeros(3), np.arange(4.0), np.zeros(3)
+        function(expected, z, 1)
+        found = call(y, z, 1)
+        if mode == "primal":
+            assert np.array_equal(y, expected) and np.shares_memory(found, z)
+        else:
+            assert not y.any()
+
+
 # One object
 
 

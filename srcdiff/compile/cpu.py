@@ -30,7 +30,7 @@ from .artefacts import Kept, signature_of
 from .emitted import digest, module_name
 from .guard import Guard
 from .memory import counts_references
-from .overlap import types_of
+from .overlap import refuse_overlaps, types_of
 from .progress import progress
 from .store import default_store
 from .tiers import base_key
@@ -109,6 +109,8 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
     """
 
     _compiler: Any
+    form: Any = None
+    """The light object that stands for it, if any."""
 
     def __init__(
         self,
@@ -207,6 +209,12 @@ class GeneratedDispatcher(CPUDispatcher):  # type: ignore[misc]
             given = ", ".join([*map(str, args), *(f"{name}={kind}" for name, kind in kws.items())])
             error.add_note(f"In compiled code that calls {self.origin}({given}).")
             raise
+
+    def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
+        """A call with new argument types: whether one of them is written shows now."""
+        if self.form is not None:
+            refuse_overlaps(self.form, args, kwargs)
+        return super()._compile_for_args(*args, **kwargs)
 
     def get_overload(self, sig: Any) -> Any:
         return self._inner.get_overload(sig) if self._unchecked() else super().get_overload(sig)

@@ -27,6 +27,7 @@ from .toolkit import cuda_module, simulated
 
 __all__ = ["device_form", "kernel_of", "load_device"]
 
+
 def load_device(module: Module, options: Mapping[str, Any]) -> FunctionType:
     """Run an emitted module: all its functions but the entry become device functions."""
     cuda = cuda_module()

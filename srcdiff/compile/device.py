@@ -22,7 +22,6 @@ from ..emitter.module import function_text, module_text
 from ..errors import Unsupported, UnsupportedSyntax, UnsupportedType
 from ..evaluate.points import Argument, Batch, PointAssembly, call_text, lower_point
 from ..frontend.entry import Lowered, lower_entry
-from ..frontend.program import HelperReference
 from ..frontend.source import Source
 from ..frontend.specs import ArraySpec, ScalarSpec, Spec, TupleSpec
 from ..ir.expr import Const, Expr, interning
@@ -43,10 +42,10 @@ from ..ir.statements import (
 from ..ir.types import FLOAT32
 from ..ir.verify import verify
 from ..module import Module
-from ..optimize.scratch import Buffer
+from ..optimize.buffers import Buffer
 from ..pipeline import needs_chunks
 from ..rules.device import DEVICE
-from .device_arrays import DeviceArrays
+from .device_arrays import DeviceArrays, on_device, reference
 
 __all__ = ["BUDGET", "Kernel", "build_device", "build_kernel", "is_narrow"]
 
@@ -84,30 +83,9 @@ class _OnDevice(ScalarAssembly):
     def on_device(self) -> None:
         """Rewrite the body and the functions that it calls."""
         assert self.body is not None
-        body = self.body
-        source = self.lowered.source
-        # First the user's own statements, which know their places.
         primal = self.lowered.function.body
         self._no_recursion(primal)
-        undefined = self._undefined
-        DeviceWriter(source, self.narrow, None if undefined is None else tuple).block(primal)
-        self.body = DeviceWriter(source, self.narrow, undefined, located=False).block(body)
-        verify(self.body)
-        seen: set[int] = set()
-        pending = _callees(body)
-        while pending:
-            callee = pending.pop()
-            if id(callee) in seen:
-                continue
-            seen.add(id(callee))
-            writer = DeviceWriter(_reference(callee).lowering.source, self.narrow, None, located=False)
-            if isinstance(callee, HelperReference):
-                assert callee.function is not None
-                pending += _callees(callee.function.body)
-                callee.function = replace(callee.function, body=writer.block(callee.function.body))
-            else:
-                pending += _callees(callee.body)
-                callee.body = writer.block(callee.body)
+        self.body = on_device(self.lowered.source, primal, self.body, self.narrow, self._undefined)
 
     def _no_recursion(self, body: Block) -> None:
         """Calls must end: devices have no recursive functions."""
@@ -121,7 +99,7 @@ class _OnDevice(ScalarAssembly):
                     if id(callee) in running:
                         writer.refuse(
                             UnsupportedSyntax,
-                            f"{_reference(callee).lowering.source.name} calls itself, which devices do not allow",
+                            f"{reference(callee).lowering.source.name} calls itself, which devices do not allow",
                             "Write it as a loop.",
                         )
                     if id(callee) not in ended:
@@ -171,10 +149,6 @@ class _OnDevice(ScalarAssembly):
             [*devices, *support],
         )
         return Module(text, entry, tuple(self._parameters()), dict(program.objects), branches)
-
-
-def _reference(callee: Any) -> Any:
-    return callee if isinstance(callee, HelperReference) else callee.reference
 
 
 class DeviceAssembly(_OnDevice):
@@ -282,9 +256,7 @@ def build_device(source: Source, specs: Mapping[str, Spec], options: Any, mode: 
         The function uses what devices do not have, with the place.
     """
     if mode not in DEVICE_MODES:
-        raise UnsupportedType(
-            f"{mode} allocates an array, which devices do not", hint="Use f.jacobian.into(out, ...)."
-        )
+        raise UnsupportedType(f"{mode} allocates an array, which devices do not", hint="Use f.jacobian.into(out, ...).")
     with interning():
         assembly = _assembled(DeviceAssembly, source, specs, options, mode, options.shapes)
         if isinstance(assembly, DeviceArrays):

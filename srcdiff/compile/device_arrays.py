@@ -53,16 +53,16 @@ from ..ir.statements import (
 from ..ir.types import FLOAT32, INT64, ArrayType, ScalarType
 from ..ir.verify import verify
 from ..module import Module
+from ..optimize.buffers import LENGTHS, Buffer, Refused, buffers, loops_over, own_memory, reshapes_as_copies
 from ..optimize.dead import remove_dead
 from ..optimize.inline_arrays import inline_array_calls, makes_arrays
 from ..optimize.products import products_as_loops
-from ..optimize.scratch import LENGTHS, Buffer, Refused, buffers, loops_over, own_memory, reshapes_as_copies
 from ..rules.array_support import ARRAY_SUPPORT
 from ..rules.arrays import ARRAY_RULES, STEPS
 from ..rules.device import DEVICE
 from ..rules.support import SUPPORT
 
-__all__ = ["LOCAL", "ArrayKernel", "DeviceArrays"]
+__all__ = ["LOCAL", "ArrayKernel", "DeviceArrays", "on_device", "reference"]
 
 LOCAL = 1024
 """Numbers that a thread keeps in local memory at most; what does not fit is handed in."""
@@ -421,36 +421,13 @@ class DeviceArrays:
     def _narrowed(self, buffer: Buffer) -> Buffer:
         return replace(buffer, dtype=FLOAT32) if self.narrow and buffer.dtype.kind == "float" else buffer
 
-    def _on_device(self, body: Block, undefined: Callable[[], Block] | None) -> Block:
-        """The body as devices take it; the functions that it calls are rewritten, too."""
-        DeviceWriter(self.source, self.narrow, None if undefined is None else tuple).block(self.body)
-        body = DeviceWriter(self.source, self.narrow, undefined, located=False).block(body)
-        verify(body)
-        seen: set[int] = set()
-        pending = _callees(body)
-        while pending:
-            callee = pending.pop()
-            if id(callee) in seen:
-                continue
-            seen.add(id(callee))
-            reference = callee if isinstance(callee, HelperReference) else callee.reference
-            writer = DeviceWriter(reference.lowering.source, self.narrow, None, located=False)
-            if isinstance(callee, HelperReference):
-                assert callee.function is not None
-                pending += _callees(callee.function.body)
-                callee.function = replace(callee.function, body=writer.block(callee.function.body))
-            else:
-                pending += _callees(callee.body)
-                callee.body = writer.block(callee.body)
-        return body
-
     def _local(self, buffer: Buffer) -> Line:
         shape = str(buffer.shape[0]) if len(buffer.shape) == 1 else str(buffer.shape)
         return Line(f"{buffer.name} = cuda.local.array({shape}, np.{buffer.dtype.numpy})", buffer.name)
 
     def _settled(self, body: Block, undefined: Callable[[], Block] | None, handed: bool) -> tuple[Block, list[Buffer]]:
         """The body with local buffers at its head, and those that are handed in."""
-        body = self._on_device(body, undefined)
+        body = on_device(self.source, self.body, body, self.narrow, undefined)
         ordered = sorted(self.scratch, key=lambda b: b.size)
         given: list[Buffer] = []
         room = LOCAL
@@ -709,6 +686,40 @@ class DeviceArrays:
             {key: definition(key, value) for key, value in self.program.objects.items()}, [*devices, *support],
         )  # fmt: skip
         return Module(text, entry, tuple(self.parameters), dict(self.program.objects), branches)
+
+
+def on_device(
+    source: Source, primal: Block, body: Block, narrow: bool, undefined: Callable[[], Block] | None
+) -> Block:  # fmt: skip
+    """`body` as devices take it; the functions that it calls are rewritten, too.
+
+    `primal` is what the user wrote, whose statements know their places: it is looked at first. `undefined` stands for
+    statements that raise.
+    """
+    DeviceWriter(source, narrow, None if undefined is None else tuple).block(primal)
+    body = DeviceWriter(source, narrow, undefined, located=False).block(body)
+    verify(body)
+    seen: set[int] = set()
+    pending = _callees(body)
+    while pending:
+        callee = pending.pop()
+        if id(callee) in seen:
+            continue
+        seen.add(id(callee))
+        writer = DeviceWriter(reference(callee).lowering.source, narrow, None, located=False)
+        if isinstance(callee, HelperReference):
+            assert callee.function is not None
+            pending += _callees(callee.function.body)
+            callee.function = replace(callee.function, body=writer.block(callee.function.body))
+        else:
+            pending += _callees(callee.body)
+            callee.body = writer.block(callee.body)
+    return body
+
+
+def reference(callee: Any) -> Any:
+    """The function of the user's that is called, or whose derivative is."""
+    return callee if isinstance(callee, HelperReference) else callee.reference
 
 
 def _tuple(shape: Sequence[int], text: Callable[[tuple[int, ...]], str], at: tuple[int, ...] = ()) -> str:

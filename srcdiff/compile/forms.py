@@ -168,8 +168,6 @@ def varying(name: str, spec: Spec) -> Spec:
 class BatchedDispatcher(GeneratedDispatcher):
     """A form that takes many points at once, too."""
 
-    form: Any
-
     @functools.cached_property
     def batch(self) -> Any:
         """The same at many points: arrays gain a leading axis. See `srcdiff.evaluate.batch.BatchEvaluator`."""

@@ -21,7 +21,7 @@ from numba.core import cgutils, types
 from numba.np.arrayobj import make_array, populate_array
 
 from ..module import Module
-from .restart import restartable
+from .restart import gives_back, restartable
 from .runtime import PROVIDED, add_runtime
 from .store import pack
 
@@ -40,7 +40,6 @@ _C, _F, _ALIGNED, _WRITEABLE = 0x1, 0x2, 0x100, 0x400
 _NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions
 
 
-
 class _NotNative(Exception):
     """The function needs Numba's runtime, or a type that the entry does not take."""
 
@@ -53,8 +52,10 @@ def native(result: Any, module: Module, *, fills_first: bool) -> bytes | None:
     names = [name.lstrip("*").partition("=")[0] for name in module.parameters]
     arrays = {name for name, kind in zip(names, result.fndesc.argtypes) if _holds_arrays(kind)}
     name = result.fndesc.llvm_func_name
-    again = restartable(module, arrays - set(names[:1] if fills_first else ()))
-    if not again and not _never_fails(str(result.library._final_module), name):
+    arrays -= set(names[:1] if fills_first else ())
+    if not restartable(module, arrays) and not _never_fails(str(result.library._final_module), name):
+        return None
+    if _holds_arrays(result.fndesc.restype) and gives_back(module, arrays):  # what `need_own` leaves to the fallback
         return None
     try:
         unused = _unused_symbols(result.library, name)

@@ -1,4 +1,5 @@
-"""Whether a call of emitted code that ends in an error may be made again, on what it may have written to by then.
+"""Whether a call of emitted code may be made again, on what it may have written to by then: one that ended in an error,
+or whose result is an argument itself.
 
 Each function is run on sets: for every name, the parameters whose memory it may share. Emitted code writes to arrays by
 stores to their elements and slices; it never augments a whole array (`a += b`), which it spells as a loop.
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from ..module import Module
 
-__all__ = ["restartable"]
+__all__ = ["gives_back", "restartable"]
 
 Shared = dict[str, frozenset[str]]
 
@@ -31,10 +32,7 @@ def restartable(module: Module, arrays: set[str]) -> bool:
     """
     if not arrays:
         return True
-    tree = ast.parse(module.text)
-    walk = _Walk({node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)})
-    entry = walk.functions[module.entry]
-    shared: Shared = {a.arg: frozenset((a.arg,)) for a in entry.args.args}
+    walk, entry, shared = _entered(module)
     begun = False
     for statement in entry.body:
         written: set[str] = set()
@@ -43,6 +41,27 @@ def restartable(module: Module, arrays: set[str]) -> bool:
         if begun and not isinstance(statement, ast.Return) and _fails(statement):
             return False
     return True
+
+
+def gives_back(module: Module, arrays: set[str]) -> bool:
+    r"""Whether a call that writes to the arguments `arrays` may return memory of an argument.
+
+    >>> text = "def f(x, y):\n    y[0] = 1.0\n    return x\n"
+    >>> gives_back(Module(text, "f", ("x", "y"), {}), {"x", "y"}), gives_back(Module(text, "f", ("x", "y"), {}), {"x"})
+    (True, False)
+    """
+    walk, entry, shared = _entered(module)
+    written: set[str] = set()
+    walk.block(entry.body, shared, written)
+    return bool(written & arrays and walk.returned)
+
+
+def _entered(module: Module) -> tuple[_Walk, ast.FunctionDef, Shared]:
+    """The entry of a module, and what its parameters share at first: nothing."""
+    tree = ast.parse(module.text)
+    walk = _Walk({node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)})
+    entry = walk.functions[module.entry]
+    return walk, entry, {a.arg: frozenset((a.arg,)) for a in entry.args.args}
 
 
 def _fails(node: ast.AST) -> bool:
@@ -57,6 +76,8 @@ class _Walk:
     def __init__(self, functions: Mapping[str, ast.FunctionDef]):
         self.functions = functions
         self.known: dict[str, frozenset[str]] = {}
+        self.returned: frozenset[str] = frozenset()
+        """Parameters whose memory the results may share, as far as the function that is run has returned."""
 
     def writes(self, name: str) -> frozenset[str]:
         """Parameters that a function of the module may write to; all of them while it is being looked at."""
@@ -65,8 +86,9 @@ class _Walk:
             parameters = [a.arg for a in node.args.args]
             self.known[name] = frozenset(parameters)
             written: set[str] = set()
+            returned = self.returned
             self.block(node.body, {p: frozenset((p,)) for p in parameters}, written)
-            self.known[name] = frozenset(written)
+            self.known[name], self.returned = frozenset(written), returned
         return self.known[name]
 
     def block(self, body: Iterable[ast.stmt], shared: Shared, written: set[str]) -> Shared:
@@ -93,6 +115,8 @@ class _Walk:
                 shared = self.bound(target, node.value, shared, written)
             return shared
         self.reads(node, shared, written)
+        if isinstance(node, ast.Return) and node.value is not None:
+            self.returned |= self.sharing(node.value, shared)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript):
             written |= self.sharing(node.target.value, shared)
         return shared

@@ -207,23 +207,20 @@ class Form:
         config: Any = sys.modules["numba"].config
         if config.DISABLE_JIT:
             dispatcher = dispatcher.interpreted
-        writes = self._writes
+        modules = self._dispatcher.modules
+        writes = self._mode == "into" or bool(self._options.of)
+        known = 0
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal writes, known
             refuse_subclasses(self, args, kwargs)
+            if not writes and known != len(modules):  # for other types it may write; new ones are looked at there
+                known, writes = len(modules), any(module.apart for module in list(modules.values()))
             if writes:
                 refuse_overlaps(self, args, kwargs)
             return dispatcher(*args, **kwargs)
 
         return call
-
-    @property
-    def _writes(self) -> bool:
-        """Whether a call may write to an argument, as far as what is compiled shows."""
-        if self._mode == "into" or self._options.of:
-            return True
-        made = self.__dict__.get("_numba")
-        return made is not None and any(module.apart for module in list(made.modules.values()))
 
     def _link(self, signature: str) -> Any:
         """The linked code for argument types, if the store has it and this process can run it."""

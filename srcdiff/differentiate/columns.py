@@ -29,7 +29,7 @@ from ..ir.statements import (
     leaves,
 )
 from ..ir.types import ArrayType, ScalarType
-from ..optimize.scratch import flat_index, loops_over, place_of
+from ..optimize.buffers import flat_index, loops_over, place_of
 from .pushforward import Pushforward
 
 __all__ = ["Column", "ColumnPushforward", "Sink", "columns_of", "element_dots", "seeds", "stores"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compile.subclasses import refuse_subclass
 from ..differentiate.points import Target
 from ..errors import ArgumentError
 
@@ -65,9 +66,8 @@ def is_array(value: Any) -> bool:
 
 
 def plain(name: str, value: Any) -> Any:
-    """An argument as compiled code takes it; subclasses of arrays, such as memory maps, as views."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise ArgumentError(f"{name} is a masked array", hint="Batches take plain arrays: fill it.")
+    """An argument as compiled code takes it; memory maps as views."""
+    refuse_subclass(name, value)
     if isinstance(value, list):
         raise ArgumentError(f"{name} is a list", hint=f"Pass an array, np.array({name}), or a tuple.")
     if not isinstance(value, np.ndarray):
@@ -80,11 +80,16 @@ def plain(name: str, value: Any) -> Any:
     array = value.view(np.ndarray)
     if array.ndim == 0:
         return array[()]
-    if array.dtype.kind not in "fciub" or not array.dtype.isnative or array.dtype.itemsize == 2:
+    if not _is_computed_with(array.dtype):
         raise ArgumentError(
             f"{name} is an array of {array.dtype}", hint="Pass native numbers: float32, float64, complex, integers."
         )
     return array
+
+
+def _is_computed_with(dtype: np.dtype[Any]) -> bool:
+    """Whether compiled code loads and stores such numbers."""
+    return dtype.isnative and (dtype.kind in "iub" or dtype.char in "fdFD")
 
 
 def indices_of(name: str, at: Any) -> Any:
@@ -116,8 +121,9 @@ def target_of(number: int, array: Any, shape: tuple[int, ...], target: Target) -
     if not isinstance(array, np.ndarray) or array.shape != shape:
         found = getattr(array, "shape", type(array).__name__)
         raise ArgumentError(f"array {number} of out is {found}, but the result is {shape}", hint="Points come first.")
+    refuse_subclass(f"array {number} of out", array)
     wanted = np.dtype(target.dtype.numpy)
-    if not np.can_cast(wanted, array.dtype, "same_kind"):
+    if not np.can_cast(wanted, array.dtype, "same_kind") or not _is_computed_with(array.dtype):
         raise ArgumentError(f"array {number} of out is of {array.dtype}", hint=f"It must hold {wanted}.")
     if not array.flags.writeable:
         raise ArgumentError(f"array {number} of out is read-only", hint="Pass one that can be written.")

@@ -108,8 +108,7 @@ class BatchEvaluator(Planner):
         shapes = self._lengths.shapes(batch, given) if batch.arrays else [t.lengths for t in batch.targets]
         results = self.results(batch, given.n, out, shapes)
         if out is not None:
-            for number, array in enumerate(results):
-                self._separate(f"array {number} of out", array, given)
+            self.separate_results(results, given)
         self._run(loop, batch, given, results, parallel, progress)
         return batch, results
 
@@ -175,9 +174,24 @@ class BatchEvaluator(Planner):
 
     def _separate(self, name: str, array: Any, given: Given, but: Any = None) -> None:
         """Points are computed in any order: what one writes, no other may read."""
-        for argument, value in zip(given.plan.arguments, given.values):
-            if argument is not but and overlap(array, value):
-                raise ArgumentError(f"{name} shares memory with {argument.text}", hint="Pass arrays of their own.")
+        others = [(a.text, v) for a, v in zip(given.plan.arguments, given.values) if a is not but]
+        others += [(f"indices[{name!r}]", at) for name, at in zip(given.plan.looked_up, given.indices)]
+        for text, value in others:
+            if overlap(self.memory(array), self.memory(value)):
+                raise ArgumentError(f"{name} shares memory with {text}", hint="Pass arrays of their own.")
+
+    def separate_results(self, results: Sequence[Any], given: Given) -> None:
+        """The arrays of `out` are apart, from the arguments and from each other."""
+        for number, array in enumerate(results):
+            name = f"array {number} of out"
+            self._separate(name, array, given)
+            for other in range(number):
+                if overlap(self.memory(array), self.memory(results[other])):
+                    raise ArgumentError(f"{name} shares memory with array {other}", hint="Pass arrays of their own.")
+
+    def memory(self, value: Any) -> Any:
+        """An array whose elements lie where those of `value` do."""
+        return value
 
     def results(
         self, batch: Batch, n: int, out: Any, shapes: Sequence[tuple[int, ...]] | None = None

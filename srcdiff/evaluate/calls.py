@@ -103,5 +103,3 @@ def call_text(specs: Mapping[str, Spec], arguments: Sequence[Argument], index: s
         return next(rest).at(index)
 
     return [one(spec) for spec in specs.values()]
-
-

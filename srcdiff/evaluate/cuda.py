@@ -14,7 +14,7 @@ from ..compile.device_store import emitted, emitted_key
 from ..compile.toolkit import check_device, cuda_module, device_errors
 from ..errors import ArgumentError, Unsupported
 from ..frontend.specs import ArraySpec, ConstantSpec, Spec
-from ..optimize.scratch import LENGTHS
+from ..optimize.buffers import LENGTHS
 from .arguments import flat, indices_of, is_array, plain
 from .batch import BatchEvaluator, Given, Plan
 from .points import Batch
@@ -26,7 +26,6 @@ THREADS = 128
 
 CHUNK = 1 << 20
 """Points that are on the device at a time, where arrays are copied there and back."""
-
 
 SCRATCH = 256 * 2**20
 """Bytes of scratch that one launch is handed at most."""
@@ -78,9 +77,13 @@ class CudaBatch(BatchEvaluator):
         library = next((_library(v) for v in _numbers((*args, *kwargs.values())) if _on_device(v)), None)
         if library is None and not any(map(_on_device, flat(out))):
             results = self.results(batch, given.n, out)
+            if out is not None:
+                self.separate_results(results, given)
             self._copying(batch, kernel, given, results, stream)
             return self.structure(batch, results)
         device = self._device_results(batch, given.n, out, stream)
+        if out is not None:
+            self.separate_results(device, given)
         values = self._launchable(batch, given.plan, given.values, stream)
         at = [_to_device(i, stream) for i in given.indices]
         for first, last in self._launches(batch, given.n):
@@ -188,6 +191,10 @@ class CudaBatch(BatchEvaluator):
         """Indices are checked on the host."""
         return super().bounds(at if isinstance(at, np.ndarray) else at.copy_to_host())
 
+    def memory(self, value: Any) -> Any:
+        """For an array on the device a NumPy array with its addresses, which nobody reads from."""
+        return np.asarray(_Addresses(value)) if _on_device(value) and value.size else value
+
     # -- evaluation -------------------------------------------------------------------------------------------------
 
     def _launch(self, kernel: Any, first: int, last: int, arguments: Sequence[Any], stream: Any) -> None:
@@ -274,6 +281,14 @@ def _on_device(value: Any) -> bool:
 def _device_array(value: Any) -> Any:
     """An array on the device as Numba's; those of the simulator are so already."""
     return cuda_module().as_cuda_array(value) if hasattr(value, "__cuda_array_interface__") else value
+
+
+class _Addresses:
+    """Where an array on the device lies, as NumPy asks for it; arrays of the simulator lie on the host."""
+
+    def __init__(self, array: Any):
+        given = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
+        self.__array_interface__ = {key: given.get(key) for key in ("shape", "typestr", "data", "strides", "version")}
 
 
 def _numbers(values: Sequence[Any]) -> list[Any]:
