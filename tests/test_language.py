@@ -2292,3 +2292,15 @@ def test_objects(function):
     _, (value, jacobian) = run(function, completed(function, (1.3,)), wrt=0)
     assert math.isclose(value, function(1.3))
     assert math.isclose(jacobian, (function(1.3 + 1e-6) - function(1.3 - 1e-6)) / 2e-6, rel_tol=1e-8)
+
+
+def test_large_arrays_stay_arrays():
+    def ramp(x, y):
+        a = np.zeros(100_000)
+        for i in range(len(a)):
+            a[i] = x * i
+        return a.sum() * y
+
+    text = emit(ramp)
+    assert len(text.splitlines()) < 80
+    assert jacobian(ramp)(0.5, 2.0) == (9999900000.0, 2499975000.0)

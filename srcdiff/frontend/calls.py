@@ -36,6 +36,9 @@ from .values import (
 
 __all__ = ["Calls"]
 
+MOST = 256
+"""Elements of an array beyond which it stays one, whatever the rest of the program does."""
+
 LARGE = 64
 """From this many elements on, an array of known shape stays an array where the program has others."""
 
@@ -199,7 +202,7 @@ class Calls(Comprehensions):
                 self.fail(node, UnsupportedCall, "np.cross of matrices", "Loop over the rows.")
             arguments = [self.known_triple(a, node) for a in arguments]
             dynamic = False
-        dynamic = dynamic or self._open_maker(short, arguments, keywords)
+        dynamic = dynamic or self._open_maker(short, arguments, keywords, node)
         added = module == "math" and short in ("fsum", "prod") and self._any_dynamic(arguments)
         if added or (dynamic and short in DYNAMIC and module in ("numpy", "numpy.linalg")):
             return self.guarded(functools.partial(DYNAMIC[short], self), text, arguments, keywords, node)
@@ -239,9 +242,9 @@ class Calls(Comprehensions):
             self.fail(node, UnsupportedType, f"{text} of an array", "Use the function of numpy, or a loop.")
         return self.elementwise(lambda *xs: self.primitive(rule, xs, spelling, node), tuple(arguments), node)
 
-    def _open_maker(self, short: str, arguments: list[Value], keywords: dict[str, Value]) -> bool:
+    def _open_maker(self, short: str, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> bool:
         """Whether an array is made whose length is known at run time only, or that must stay an array."""
-        if not self.program.dynamic or short not in MAKERS:
+        if short not in MAKERS:
             return False
         given = keywords.get("shape") or (arguments[2] if short == "linspace" and len(arguments) > 2 else None)
         given = given or keywords.get("num") or (arguments[0] if arguments else None)
@@ -250,11 +253,13 @@ class Calls(Comprehensions):
             items = list(arguments)
         known = [v.constant for v in items if isinstance(v, Scalar)]
         if any(k is None for k in known):
-            return True
+            return self.program.dynamic
         size = 1
         for k in known:
             size *= k if isinstance(k, int) else 1
-        return size > LARGE
+        if size > MOST and not self.program.dynamic:
+            self.needs_known(node, f"an array of {size} elements is made", "Arrays of known shape hold few elements.")
+        return self.program.dynamic and size > LARGE
 
     def known_triple(self, value: Value, node: cst.Call) -> Value:
         """The three elements of a vector, for np.cross."""
