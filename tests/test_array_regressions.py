@@ -197,6 +197,15 @@ def reductions_that_may_be_skipped(y, z, n):
     return y * z * k
 
 
+def arrays_that_a_conditional_binds(y, z, c):
+    v = z
+    w = (v := y) if c > 5.0 else z
+    u = z * 1.0
+    if c > 5.0 and (u := y)[0] > 0.0:
+        u = u * 2.0
+    return w * v + u
+
+
 RIGHT = [
     arrays_of_a_comprehension,
     a_comprehension_whose_variable_has_a_namesake,
@@ -220,6 +229,7 @@ RIGHT = [
     items_from_either_end,
     rows_and_columns_under_masks,
     reductions_that_may_be_skipped,
+    arrays_that_a_conditional_binds,
 ]
 
 
@@ -231,6 +241,13 @@ def test_right(function):
     wrt = wrt if len(wrt) > 1 else wrt[0]
     expected = dual.value_and_jacobian(function, args, wrt)
     assert dual.mismatch(run_emitted(function, args, wrt=wrt), expected, 1e-12) is None
+
+
+def test_small_arrays_that_a_conditional_binds():
+    shapes = {"y": 3, "z": 3}
+    expected = dual.value_and_jacobian(arrays_that_a_conditional_binds, (Y, Z, 0.6))
+    actual = run_emitted(arrays_that_a_conditional_binds, (Y, Z, 0.6), shapes=shapes)
+    assert dual.mismatch(actual, expected, 1e-12) is None
 
 
 def a_list_that_its_loop_changes(y, z):
