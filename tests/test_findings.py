@@ -78,6 +78,14 @@ def integers_that_loops_count_give(x, c):
     return s
 
 
+def with_its_square(x):
+    return x, x * x
+
+
+def helpers_that_and_and_or_may_skip(x, c):
+    return (x > 0.0 and with_its_square(x * c)[1]) + (x < 0.0 or with_its_square(c)[1]) * c
+
+
 RIGHT = [
     (floor_division_under_a_minus, (2.1682, 1.8076)),
     (floor_division_under_a_minus, (9.3, 1.8076)),
@@ -90,6 +98,8 @@ RIGHT = [
     (numbers_that_and_and_or_give, (1.4, 0.6)),
     (numbers_that_and_and_or_give, (-0.4, 0.6)),
     (numbers_of_integers, (0.4, 0.6)),
+    (helpers_that_and_and_or_may_skip, (0.4, 0.6)),
+    (helpers_that_and_and_or_may_skip, (-0.4, 0.6)),
     (integers_that_loops_count_give, (0.4, 0.6)),
 ]
 
