@@ -257,6 +257,22 @@ def a_parameter_that_becomes_an_integer(y, c):
     return y * c
 
 
+def numbers_that_become_arrays(y, c):
+    s, n = c * c, 2
+    t = s
+    s = s + y * c
+    n = np.zeros(n + len(y))[:-n] + n
+    k = 0
+    for v in (s, y):
+        k = k + v * t
+    return s * n * k
+
+
+def a_parameter_that_becomes_an_array(y, c):
+    c = c * y
+    return c * y
+
+
 RIGHT = [
     arrays_of_a_comprehension,
     a_comprehension_whose_variable_has_a_namesake,
@@ -287,6 +303,8 @@ RIGHT = [
     a_count_named_like_a_number,
     a_count_that_is_a_number_afterwards,
     a_parameter_that_becomes_an_integer,
+    numbers_that_become_arrays,
+    a_parameter_that_becomes_an_array,
 ]
 
 
