@@ -3,7 +3,7 @@
 import dual
 import numpy as np
 import pytest
-from random_programs import run_compiled, run_emitted
+from random_programs import directions, run_compiled, run_emitted
 
 import srcdiff
 from srcdiff.errors import UnsupportedSyntax, UnsupportedType
@@ -197,6 +197,82 @@ def reductions_that_may_be_skipped(y, z, n):
     return y * z * k
 
 
+def arrays_that_a_conditional_binds(y, z, c):
+    v = z
+    w = (v := y) if c > 5.0 else z
+    u = z * 1.0
+    if c > 5.0 and (u := y)[0] > 0.0:
+        u = u * 2.0
+    return w * v + u
+
+
+def an_integer_that_sets_a_sum_back(y, c, n):
+    s = 0.0
+    for i in range(n):
+        k = 0
+        for j in range(len(y)):
+            k = k + y[j] * c
+        s += k * i
+    return s
+
+
+def an_integer_on_one_path(y, c):
+    k = c * c
+    if y[0] > 0.0:
+        k = 1
+    if y[1] > 0.0:
+        c = 2
+    return k * y * c
+
+
+def integers_that_change_places_with_numbers(y, c):
+    k, m = c, 1
+    for v in y:
+        k, m = m, k * v
+        if m > 0.0:
+            m = 2
+    return k * y * m
+
+
+def a_count_named_like_a_number(y, c, n):
+    k = c * c
+    s = 0.0
+    for _ in range(n):
+        s += k * y[0]
+        for k in range(len(y)):
+            s += y[k] * k
+        k = k * c
+    return k * y * s
+
+
+def a_count_that_is_a_number_afterwards(y, c):
+    k = c
+    for k in range(len(y)):
+        c = c * y[k]
+    return k * y * c
+
+
+def a_parameter_that_becomes_an_integer(y, c):
+    c = 3
+    return y * c
+
+
+def numbers_that_become_arrays(y, c):
+    s, n = c * c, 2
+    t = s
+    s = s + y * c
+    n = np.zeros(n + len(y))[:-n] + n
+    k = 0
+    for v in (s, y):
+        k = k + v * t
+    return s * n * k
+
+
+def a_parameter_that_becomes_an_array(y, c):
+    c = c * y
+    return c * y
+
+
 RIGHT = [
     arrays_of_a_comprehension,
     a_comprehension_whose_variable_has_a_namesake,
@@ -220,6 +296,15 @@ RIGHT = [
     items_from_either_end,
     rows_and_columns_under_masks,
     reductions_that_may_be_skipped,
+    arrays_that_a_conditional_binds,
+    an_integer_that_sets_a_sum_back,
+    an_integer_on_one_path,
+    integers_that_change_places_with_numbers,
+    a_count_named_like_a_number,
+    a_count_that_is_a_number_afterwards,
+    a_parameter_that_becomes_an_integer,
+    numbers_that_become_arrays,
+    a_parameter_that_becomes_an_array,
 ]
 
 
@@ -231,6 +316,16 @@ def test_right(function):
     wrt = wrt if len(wrt) > 1 else wrt[0]
     expected = dual.value_and_jacobian(function, args, wrt)
     assert dual.mismatch(run_emitted(function, args, wrt=wrt), expected, 1e-12) is None
+    direction = np.array(dual.leaves(directions(function, args, wrt)[0]), dtype=float)
+    along = dual.matrix(expected[1], expected[0]) @ direction
+    np.testing.assert_allclose(run_emitted(function, args, "jvp", wrt=wrt)[1], along, rtol=1e-12, atol=1e-14)
+
+
+def test_small_arrays_that_a_conditional_binds():
+    shapes = {"y": 3, "z": 3}
+    expected = dual.value_and_jacobian(arrays_that_a_conditional_binds, (Y, Z, 0.6))
+    actual = run_emitted(arrays_that_a_conditional_binds, (Y, Z, 0.6), shapes=shapes)
+    assert dual.mismatch(actual, expected, 1e-12) is None
 
 
 def a_list_that_its_loop_changes(y, z):

@@ -1203,16 +1203,6 @@ UnsupportedSyntax: code.py:3:17: y is read and then assigned within one statemen
     return y * (y := x * x)
                 ^^^^^^^^^^
 Assign y in a statement of its own.
-# a statement in an operand that may be skipped
-def f(x):
-    return x and helper(x)[0]
-def helper(x):
-    return x, x
----
-UnsupportedSyntax: code.py:2:18: this operand may be skipped, but it calls a function that takes statements of its own
-    return x and helper(x)[0]
-                 ^^^^^^^^^^^^
-Compute it in a statement before, or use nested `if` statements.
 # printing
 def f(x):
     print(x)

@@ -61,6 +61,31 @@ def a_store_beside_a_conditional(a, b):
     return w
 
 
+def numbers_that_and_and_or_give(x, c):
+    low = x > 0.0 and x
+    high = x > 1.0 or c
+    return low * c + (not x > 0.0 or c) * x, high * x
+
+
+def numbers_of_integers(x, c, n: int = 0):
+    return (n or x) * x + sum((k and x) * c for k in (0, 1, n))
+
+
+def integers_that_loops_count_give(x, c):
+    s = 0.0
+    for i in range(3):
+        s += (i and x) * c + (i > 1 or c) * x
+    return s
+
+
+def with_its_square(x):
+    return x, x * x
+
+
+def helpers_that_and_and_or_may_skip(x, c):
+    return (x > 0.0 and with_its_square(x * c)[1]) + (x < 0.0 or with_its_square(c)[1]) * c
+
+
 RIGHT = [
     (floor_division_under_a_minus, (2.1682, 1.8076)),
     (floor_division_under_a_minus, (9.3, 1.8076)),
@@ -69,6 +94,13 @@ RIGHT = [
     (a_scaled_tangent_that_is_overwritten, (0.7, 1.9, 0.4)),
     (a_tangent_that_is_a_reassigned_variable, (0.4, 1.0, 2.0, 3.0, 4.0)),
     (a_store_beside_a_conditional, (0.4, 0.6)),
+    (numbers_that_and_and_or_give, (0.4, 0.6)),
+    (numbers_that_and_and_or_give, (1.4, 0.6)),
+    (numbers_that_and_and_or_give, (-0.4, 0.6)),
+    (numbers_of_integers, (0.4, 0.6)),
+    (helpers_that_and_and_or_may_skip, (0.4, 0.6)),
+    (helpers_that_and_and_or_may_skip, (-0.4, 0.6)),
+    (integers_that_loops_count_give, (0.4, 0.6)),
 ]
 
 

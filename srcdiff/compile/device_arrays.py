@@ -351,7 +351,8 @@ class DeviceArrays:
         found = activity(self.body, scalars, arrays, elements)
         first: list[Statement] = []
         written: list[str] = []
-        for name in sorted(found.arrays & set(self.specs) - set(arrays)):
+        passed = {name for name, spec in self.specs.items() if isinstance(spec, ArraySpec)}
+        for name in sorted(found.arrays & passed - set(arrays)):
             # What does not vary but may share memory with what does: its tangent starts as zeros.
             names[f"{name}[]"] = self.fresh(f"{name}_dot")
             source = self.given.get(name, name)

@@ -204,7 +204,8 @@ class Chunks:
                 else:
                     elements[key_of(atom)] = (slot.dot, self._place(one, i))
         found = activity(self.lowered.function.body, scalars, arrays, elements)
-        for name in sorted(found.arrays & set(self.parameters) - set(arrays)):
+        passed = self.lowered.array_ranks.keys() & set(self.parameters)
+        for name in sorted(found.arrays & passed - set(arrays)):
             dots[f"{name}[]"] = self.fresh(f"{name}_dot")
             if name not in filled:
                 self.zeroed.append((name, dots[f"{name}[]"]))
@@ -328,7 +329,9 @@ class Chunks:
         signature: list[str] = []
         for p in self.parameters:
             signature.append(p)
-            dot = pushforward.dots.get(f"{p}[]") or next((s.dot for s in self.slots if s.input.name == p), None)
+            dot = next((s.dot for s in self.slots if s.input.name == p), None)
+            if dot is None and p in self.lowered.array_ranks:
+                dot = pushforward.dots.get(f"{p}[]")
             if dot:
                 signature.append(dot)
         work = [(a, pushforward.dots.get(f"{name}[]")) for name, a in self.scratch.items()]

@@ -60,7 +60,7 @@ from ..ir.statements import (
     expressions_of,
     statements,
 )
-from ..ir.types import BOOL, INT64, ScalarType
+from ..ir.types import BOOL, INT64, ScalarType, promote
 from ..optimize.checks import without_repeated_checks
 from ..optimize.dead import remove_dead
 from ..optimize.share import CHEAP, share
@@ -123,6 +123,8 @@ class Pushforward:
     """Views that have no tangents of their own: these are found in those of the array."""
     own: set[str] = field(init=False, default_factory=set)
     """Arrays that the function makes: their tangents are in C order."""
+    varying: dict[str, Var] = field(init=False, default_factory=dict)
+    """The numbers that vary, as what they are where they do: elsewhere they may be integers."""
     given: set[str] = field(init=False, default_factory=set)
     """Tangents that the caller passes: they are his."""
     passed: str = field(init=False, default="")
@@ -135,6 +137,7 @@ class Pushforward:
         if self.k is not None:
             parameters = {key.removesuffix("[]") for key in self.dots}
             self.strided = strided(self.body, parameters)
+        self.varying = self._varying()
         self.given = set(self.dots.values())
         self.passed = next(iter([*self.dots.values(), *(name for name, _ in self.elements.values())]))
         views = {t.name for s in statements(self.body) if isinstance(s, Rebind)
@@ -147,6 +150,15 @@ class Pushforward:
         self._block(self.body, out, top=True)
         body = remove_dead((*self._head(), *out))
         return (*self._count_directions(body), *body)
+
+    def _varying(self) -> dict[str, Var]:
+        found: dict[str, Var] = {}
+        for s in statements(self.body):
+            read = [node for node in topological(tuple(expressions_of(s))) if isinstance(node, Var)]
+            for v in (*read, *getattr(s, "targets", ())):
+                if v.name in self.active.scalars and v.type.is_differentiable:
+                    found[v.name] = Var(v.name, promote(v.type, found.get(v.name, v).type))
+        return found
 
     def _count_directions(self, body: Block) -> Block:
         """The number of directions, which a tangent that the caller passes tells, where the body uses it."""
@@ -257,7 +269,8 @@ class Pushforward:
                         self.places.setdefault(t.name, set()).add(self.number)
                         written.add(t.name)
                 continue
-            for name in (*reads(*expressions_of(part)), *(t.name for t in getattr(part, "targets", ()))):
+            targets = (part.target,) if isinstance(part, For) else getattr(part, "targets", ())
+            for name in (*reads(*expressions_of(part)), *(t.name for t in targets)):
                 self.places.setdefault(name, set()).add(-1)
             if isinstance(part, (If, For, While)):
                 self._scan(part.body)
@@ -302,6 +315,8 @@ class Pushforward:
         body: list[Statement] = []
         orelse: list[Statement] = []
         self.depth += 1
+        if isinstance(s, For):
+            self._zero_count(s.target, body)
         self._block(s.body, body)
         self._block(s.orelse, orelse)
         self.depth -= 1
@@ -338,7 +353,10 @@ class Pushforward:
                 else:
                     assert weights is not None
                     value, partial = None, weights[i]
-                if not target.type.is_differentiable or target.name not in self.active.scalars:
+                if target.name not in self.varying:
+                    continue
+                if not target.type.is_differentiable:
+                    totals.append((self.varying[target.name], ZERO))
                     continue
                 total = self._total(value, partial, target.name, before, local, later)
                 totals.append((target, total))
@@ -348,9 +366,7 @@ class Pushforward:
             self._assign_tangents(totals, chain, out, local, number)
             if isinstance(s, Assign):
                 out.append(s)
-        if chain:
-            assert self.k is not None
-            out.append(For(self.k, (self._count,), tuple(chain), (), iterable="directions"))
+        self._close(chain, out)
 
     def _with_indices(self, s: Statement, out: list[Statement]) -> Statement:
         """The statement with its indices computed before it, once for values and tangents.
@@ -563,6 +579,19 @@ class Pushforward:
             stores.append(Store(variable.name, (self.k,), e))
         chain.extend(stores)
 
+    def _zero_count(self, target: Var, out: list[Statement]) -> None:
+        """What a loop counts may have the name of a number that varies elsewhere."""
+        if target.name in self.varying:
+            chain: list[Statement] = []
+            self._assign_tangents([(self.varying[target.name], ZERO)], chain, out, set(), self.number)
+            self._close(chain, out)
+
+    def _close(self, chain: list[Statement], out: list[Statement]) -> None:
+        """One loop over the directions for the tangents of a run."""
+        if chain:
+            assert self.k is not None
+            out.append(For(self.k, (self._count,), tuple(chain), (), iterable="directions"))
+
     def _variable(self, target: Var) -> Var:
         kind = target.type if target.type.bits else ScalarType(target.type.kind, 64)
         return Var(self.dot(target.name, False), kind)
@@ -774,10 +803,9 @@ class Pushforward:
         """Rows of tangents that are carried from block to block; of one direction, tangents of the parameters."""
         lines: list[Statement] = []
         if self.width is None:
-            assigned = {t.name: t for s in statements(self.body) for t in getattr(s, "targets", ())}
             for name in self.parameters:
-                if name in assigned and name in self.active.scalars and self.dot(name, False) not in self.given:
-                    target = self._variable(assigned[name])
+                if name in self.varying and self.dot(name, False) not in self.given:
+                    target = self._variable(self.varying[name])
                     zero: Expr = Const(0.0)
                     if target.type.bits == 32:
                         zero = Call("cast", (zero,), target.type, f"np.{target.type.numpy}")

@@ -6,14 +6,27 @@ from collections.abc import Callable
 
 import libcst as cst
 
-from ..errors import UnsupportedSyntax, UnsupportedType
+from ..errors import UnsupportedType
 from ..ir.expr import Compare, Const, Expr, Helper, Logic, Select, topological
 from ..ir.statements import If
-from ..ir.types import join
+from ..ir.types import BOOL, join
 from .describe import describe
 from .expressions import Expressions
 from .merge import Path
-from .values import Array, Dynamic, Lazy, Poison, Scalar, Sequence_, Value, adopt, cells_of, copy_environment
+from .values import (
+    Array,
+    Dictionary,
+    Dynamic,
+    Environment,
+    Lazy,
+    Poison,
+    Scalar,
+    Sequence_,
+    Value,
+    adopt,
+    cells_of,
+    copy_environment,
+)
 
 __all__ = ["Choices"]
 
@@ -21,51 +34,45 @@ __all__ = ["Choices"]
 class Choices(Expressions):
     """Evaluates expressions of which one part decides whether another is evaluated."""
 
+    def truth(self, node: cst.BaseExpression) -> Scalar:
+        if isinstance(node, cst.BooleanOperation):
+            return self.truth_of(self._either(node, self.truth), node)
+        return super().truth(node)
+
     def _eval_BooleanOperation(self, node: cst.BooleanOperation) -> Value:
+        return self._either(node, self.evaluate)
+
+    def _either(self, node: cst.BooleanOperation, evaluate: Callable[[cst.BaseExpression], Value]) -> Value:
+        """`and` or `or`: one of two numbers, but for truth values and where nothing else matters (`self.truth`)."""
         op = "and" if isinstance(node.operator, cst.And) else "or"
-        left = self.evaluate(node.left)
-        if isinstance(left, Scalar) and left.type.is_differentiable:
-            right = self.as_scalar(self._in_branch(node.right), node.right)
-            if join(left.type, right.type) is None:
-                kinds = f"{describe(left)} and {describe(right)}"
-                self.fail(node, UnsupportedType, f"`{op}` between {kinds}", "Use numbers on both sides.")
-            picked = (right.expr, left.expr) if op == "and" else (left.expr, right.expr)
-            return Scalar(Select(Compare(("!=",), (left.expr, Const(0))), *picked))
+        left = evaluate(node.left)
         first = self.truth_of(left, node.left)
-        if first.known is not None and bool(first.known) is (op == "or"):
-            return left
         if first.known is not None:
-            return self.evaluate(node.right)
+            return left if bool(first.known) is (op == "or") else evaluate(node.right)
         entry = copy_environment(self.environment)
         with self.nested() as block:
-            second = self.truth(node.right)
-        if block:
-            decided = Scalar(Const(op == "or", str(op == "or")))
+            right = evaluate(node.right)
+        decided = Scalar(Const(op == "or", str(op == "or")))
+        second, skipped = self.as_scalar(right, node.right), self.as_scalar(left, node.left)
+        if join(skipped.type, second.type) is None:
+            kinds = f"{describe(left)} and {describe(right)}"
+            self.fail(node, UnsupportedType, f"`{op}` between {kinds}", "Use numbers on both sides.")
+        of_truth = evaluate == self.truth or skipped.type == second.type == BOOL
+        skipped = decided if of_truth or skipped.type == BOOL else skipped
+        if block or not _unchanged(self.environment, entry):
             computed: tuple[Value, Path] = second, Path(block, None, self.environment)
-            skipped: tuple[Value, Path] = decided, Path([], None, entry)
-            arms = (computed, skipped) if op == "and" else (skipped, computed)
-            held = self._met(first.expr, *arms, base="holds", node=node)
-            assert isinstance(held, Scalar)
-            return held
+            left_out: tuple[Value, Path] = skipped, Path([], None, entry)
+            arms = (computed, left_out) if op == "and" else (left_out, computed)
+            return self._met(first.expr, *arms, base="holds", node=node)
+        if not of_truth:
+            test = first.expr if first.type == BOOL else Compare(("!=",), (first.expr, Const(0)))
+            return Scalar(Select(test, *((second.expr, skipped.expr) if op == "and" else (skipped.expr, second.expr))))
         if second.known is not None and bool(second.known) is (op == "and"):
             return first
         operands: list[Expr] = []
         for part in (first.expr, second.expr):
             operands.extend(part.args if isinstance(part, Logic) and part.op == op and part is first.expr else (part,))
         return Scalar(Logic(op, *operands), bool(second.known) if second.known is not None else None)
-
-    def _in_branch(self, node: cst.BaseExpression) -> Value:
-        """An operand that Python may skip: it must not need statements of its own."""
-        before = len(self.block)
-        value = self.evaluate(node)
-        if len(self.block) != before:
-            self.fail(
-                node,
-                UnsupportedSyntax,
-                "this operand may be skipped, but it calls a function that takes statements of its own",
-                "Compute it in a statement before, or use nested `if` statements.",
-            )
-        return value
 
     def _eval_IfExp(self, node: cst.IfExp) -> Value:
         test = self.truth(node.test)
@@ -79,14 +86,15 @@ class Choices(Expressions):
         with self.nested() as first:
             a = self._settled(body())
         path_a = Path(first, None, self.environment)
+        bound = not _unchanged(self.environment, entry)
         self.environment = entry
         relied, self.relied = self.relied, relied
         with self.nested() as second:
             b = self._settled(orelse())
         self.relied |= relied
         path_b = Path(second, None, self.environment)
-        plain = not first and not second and not _calls_helper(a) and not _calls_helper(b)
-        if plain:
+        bound = bound or not _unchanged(path_a.environment, entry)
+        if not (first or second or bound or _calls_helper(a) or _calls_helper(b)):
             self.environment = path_a.environment
             if isinstance(a, Scalar) and isinstance(b, Scalar) and join(a.type, b.type) is not None:
                 return Scalar(Select(test, a.expr, b.expr))
@@ -145,6 +153,22 @@ class Choices(Expressions):
 
     def spill(self, value: Value, node: cst.CSTNode) -> Dynamic | Lazy:
         raise NotImplementedError
+
+
+def _unchanged(environment: Environment, before: Environment) -> bool:
+    """Whether an expression bound no name, and changed nothing that a name holds; `before` may be a copy."""
+
+    def alike(a: Value | None, b: Value | None) -> bool:
+        if isinstance(a, Array) and isinstance(b, Array):
+            same = a.cells.uid == b.cells.uid and (a.shape, a.slots) == (b.shape, b.slots)
+            return same and a.cells.items == b.cells.items
+        if isinstance(a, Sequence_) and isinstance(b, Sequence_):
+            return a.uid == b.uid and len(a.items) == len(b.items) and all(map(alike, a.items, b.items))
+        if isinstance(a, Dictionary) and isinstance(b, Dictionary):
+            return a.items.keys() == b.items.keys() and all(alike(v, b.items[key]) for key, v in a.items.items())
+        return a is b or a == b
+
+    return environment.keys() == before.keys() and all(alike(v, before[name]) for name, v in environment.items())
 
 
 def _calls_helper(value: Value) -> bool:

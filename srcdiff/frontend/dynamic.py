@@ -543,12 +543,17 @@ class DynamicArrays(Subscripts):
         node = self.program.statement
         assert node is not None
         if isinstance(value, Lazy):
-            if not batch and not any(r.name == name for r, _ in value.reads):
+            is_read = self.is_number(name) or any(r.name == name for r, _ in value.reads)
+            if not batch and not is_read:
                 return self.store_lazy(name, value, node)
             value = self.store_lazy(self.fresh(f"{name}_new"), value, node)
         if not (value.index is None and value.name == name):
             batch.append((self.variable(name, value.dtype, len(value.shape)), self.view_of(value)))
         return self.named(name, value)
+
+    def is_number(self, name: str) -> bool:
+        """Whether a name stands for a number so far, which the elements of its array may be computed from."""
+        return isinstance(self.environment.get(name), Scalar)
 
     def release(self, name: str) -> None:
         given = self.parameter_arrays.get(name)
