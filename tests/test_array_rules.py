@@ -218,6 +218,8 @@ def agree(names: dict[str, Any], name: str, n: int, dtype: Any, layout: str, siz
     copies = [x.copy() for x in (*args, *dots, *results) if x is not None]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # Vector kernels of OpenBLAS raise the flag for lanes that nobody reads (numpy/numpy#24067).
+        warnings.filterwarnings("ignore", "invalid value encountered in matmul", RuntimeWarning)
         got = names[rule.tangents](*args, *dots, *results)
     for before, after in zip(copies, (x for x in (*args, *dots, *results) if x is not None)):
         np.testing.assert_array_equal(before, after)
