@@ -277,7 +277,8 @@ class Pushforward:
                 self._scan(part.orelse)
 
     def _is_local(self, name: str, run: int) -> bool:
-        return self.places.get(name) == {run} and (name, run) not in self.first_read and name not in self.dots
+        passed = self.dots.get(name) in self.given
+        return self.places.get(name) == {run} and (name, run) not in self.first_read and not passed
 
     # -- blocks -----------------------------------------------------------------------------------------------------
 
@@ -558,13 +559,14 @@ class Pushforward:
             targets = tuple(self._variable(t) for t, _ in pairs)
             out.append(Assign(targets, tuple(e for _, e in pairs)))
             return
-        parallel = len(pairs) > 1
+        variables = [self._variable(t) for t, _ in pairs]
+        parallel = any(v.name in reads(e) for n, v in enumerate(variables) for m, (_, e) in enumerate(pairs) if m != n)
+        computed: list[tuple[Var, Expr]] = []
         stores: list[Statement] = []
-        for target, e in pairs:
-            variable = self._variable(target)
+        for (target, e), variable in zip(pairs, variables):
             if self._is_local(target.name, number):
                 local.add(target.name)
-                chain.append(Assign((variable,), (e,)))
+                computed.append((variable, e))
                 continue
             passed = variable.name in self.given or target.name in self.parameters
             if self.depth == 0 and is_zero(e) and variable.name not in self.rows and not passed:
@@ -574,9 +576,13 @@ class Pushforward:
             self.rows.setdefault(variable.name, variable.type.numpy)
             if parallel:
                 new = Var(self.fresh(f"{variable.name}_new"), variable.type)
-                chain.append(Assign((new,), (e,)))
+                computed.append((new, e))
                 e = new
             stores.append(Store(variable.name, (self.k,), e))
+        if parallel:
+            chain.append(Assign(tuple(v for v, _ in computed), tuple(e for _, e in computed)))
+        else:
+            chain.extend(Assign((v,), (e,)) for v, e in computed)
         chain.extend(stores)
 
     def _zero_count(self, target: Var, out: list[Statement]) -> None:

@@ -13,8 +13,6 @@ import numpy as np
 def brusselator_tangents(t, y, y_dot, dy, dy_dot):
     """Values of brusselator and their tangents in many directions."""
     directions = y_dot.shape[-1]
-    u_dot = np.zeros(directions)
-    v_dot = np.zeros(directions)
     n = len(y) // 2  # L35
     for i in range(1, n - 1):  # L36
         u, v = y[2 * i], y[2 * i + 1]  # L37
@@ -25,19 +23,17 @@ def brusselator_tangents(t, y, y_dot, dy, dy_dot):
         dy_by_v_2 = 0.04 + u * u
         dy[2 * i + 1] = 3.0 * u - u * u * v + 0.02 * (y[2 * i - 1] - 2.0 * v + y[2 * i + 3])  # L39
         for k in range(directions):
-            u_dot_new = y_dot[2 * i, k]
-            v_dot_new = y_dot[2 * i + 1, k]
-            u_dot[k] = u_dot_new
-            v_dot[k] = v_dot_new
+            u_dot = y_dot[2 * i, k]
+            v_dot = y_dot[2 * i + 1, k]
             dy_dot[2 * i, k] = (
-                dy_by_u * u_dot[k]
-                + dy_by_v * v_dot[k]
+                dy_by_u * u_dot
+                + dy_by_v * v_dot
                 + 0.02 * y_dot[2 * i - 2, k]
                 + 0.02 * y_dot[2 * i + 2, k]
             )
             dy_dot[2 * i + 1, k] = (
-                dy_by_u_2 * u_dot[k]
-                - dy_by_v_2 * v_dot[k]
+                dy_by_u_2 * u_dot
+                - dy_by_v_2 * v_dot
                 + 0.02 * y_dot[2 * i - 1, k]
                 + 0.02 * y_dot[2 * i + 3, k]
             )

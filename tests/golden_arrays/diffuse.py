@@ -14,7 +14,6 @@ def diffuse_tangents(u, u_dot, kappa, dx, steps):
     """Values of diffuse and their tangents in many directions."""
     directions = u_dot.shape[-1]
     left_dot = np.zeros(directions)
-    flux_dot = np.zeros(directions)
     for _ in range(steps):  # L11
         left = u[0]  # L12
         for k in range(directions):
@@ -25,13 +24,13 @@ def diffuse_tangents(u, u_dot, kappa, dx, steps):
             left = u[i]  # L15
             u[i] += flux  # L16
             for k in range(directions):
-                flux_dot[k] = (
+                flux_dot = (
                     kappa_over_dx_sq * left_dot[k]
                     - 2.0 * kappa_over_dx_sq * u_dot[i, k]
                     + kappa_over_dx_sq * u_dot[i + 1, k]
                 )
                 left_dot[k] = u_dot[i, k]
-                u_dot[i, k] += flux_dot[k]
+                u_dot[i, k] += flux_dot
     return u, u_dot
 
 

@@ -76,7 +76,6 @@ def slogdet_2_tangents(a, a_dot, sign, logdet):
 def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot, d, d_dot):
     """Values of log_likelihood and their tangents in many directions."""
     directions = mean_dot.shape[-1]
-    __dot = np.zeros(directions)
     logdet_dot = np.zeros(directions)
     if len(x) != len(mean):
         raise ValueError("arrays of different lengths meet (line 154); write x[:1] to repeat one element")
@@ -91,10 +90,7 @@ def log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot, d, d_dot):
     logdet_2_dot, logdet_3_dot = slogdet_2_tangents(cov, np.ascontiguousarray(cov_dot), logdet_2, logdet_3)
     _, logdet = logdet_2, logdet_3
     for k in range(directions):
-        __dot_new = logdet_2_dot[k]
-        logdet_dot_new = logdet_3_dot[k]
-        __dot[k] = __dot_new
-        logdet_dot[k] = logdet_dot_new
+        logdet_dot[k] = logdet_3_dot[k]
     if cov.shape[0] != len(x):
         raise ValueError("arrays of different lengths meet (line 156)")
     # L156: return -0.5 * (d @ np.linalg.solve(cov, d) + logdet)

@@ -14,8 +14,6 @@ import numpy as np
 def pairs_tangents(x, x_dot, y, y_dot):
     """Values of pairs and their tangents in many directions."""
     directions = x_dot.shape[-1]
-    a_dot = np.zeros(directions)
-    b_dot = np.zeros(directions)
     total_dot = np.zeros(directions)
     total = 0.0  # L160
     for place in range(min(len(x), len(y))):  # L161: for a, b in zip(x, y)
@@ -24,11 +22,9 @@ def pairs_tangents(x, x_dot, y, y_dot):
         total_by_b = a * exp_minus_b
         total += a * math.exp(-b)  # L162
         for k in range(directions):
-            a_dot_new = x_dot[place, k]
-            b_dot_new = y_dot[place, k]
-            a_dot[k] = a_dot_new
-            b_dot[k] = b_dot_new
-            total_dot[k] = total_dot[k] + exp_minus_b * a_dot[k] - total_by_b * b_dot[k]
+            a_dot = x_dot[place, k]
+            b_dot = y_dot[place, k]
+            total_dot[k] = total_dot[k] + exp_minus_b * a_dot - total_by_b * b_dot
     return total, total_dot
 
 

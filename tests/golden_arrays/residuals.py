@@ -17,10 +17,8 @@ def residuals_tangents(p, p_dot, x, y):
     b_dot = np.zeros(2)
     a, b = p  # L111
     for k in range(2):
-        a_dot_new = p_dot[0, k]
-        b_dot_new = p_dot[1, k]
-        a_dot[k] = a_dot_new
-        b_dot[k] = b_dot_new
+        a_dot[k] = p_dot[0, k]
+        b_dot[k] = p_dot[1, k]
     if len(x) != len(y):
         raise ValueError("arrays of different lengths meet (line 112); write x[:1] to repeat one element")
     # L112: return a * np.exp(-b * x) - y

@@ -13,7 +13,6 @@ import numpy as np
 def thomas_tangents(a, b, b_dot, c, d, d_dot, cp, cp_dot):
     """Values of thomas and their tangents in many directions."""
     directions = b_dot.shape[-1]
-    m_dot = np.zeros(directions)
     n = len(d)  # L63
     # L64: cp = np.zeros(n)
     cp[:] = 0.0
@@ -38,9 +37,9 @@ def thomas_tangents(a, b, b_dot, c, d, d_dot, cp, cp_dot):
         x_by_m = (d[i] - a[i] * x[i - 1]) / m / m
         x[i] = (d[i] - a[i] * x[i - 1]) / m  # L71
         for k in range(directions):
-            m_dot[k] = b_dot[i, k] - m_by_cp * cp_dot[i - 1, k]
-            cp_dot[i, k] = -cp_by_m * m_dot[k]
-            x_dot[i, k] = x_by_d_2 * d_dot[i, k] - x_by_x * x_dot[i - 1, k] - x_by_m * m_dot[k]
+            m_dot = b_dot[i, k] - m_by_cp * cp_dot[i - 1, k]
+            cp_dot[i, k] = -cp_by_m * m_dot
+            x_dot[i, k] = x_by_d_2 * d_dot[i, k] - x_by_x * x_dot[i - 1, k] - x_by_m * m_dot
     for i in range(n - 2, -1, -1):  # L72
         x_by_cp = x[i + 1]
         x_by_x_2 = cp[i]
