@@ -1,7 +1,7 @@
 """Random array programs as source text; see `array_writer.py` and `array_structures.py` for what they hold.
 
 One in eight is in float32, one in twelve is given arrays of no or one element. One in four is to run with known
-lengths, too, and one in four in a single direction.
+lengths, too, one in four in a single direction, and one in two with a few directions a pass.
 
 >>> import random
 >>> "def program(" in generate(random.Random(1)).source
@@ -50,6 +50,9 @@ def others(program, rng):
     if rng.random() < 1 / 4:
         program.constructs["one direction"] += 1
         runs += [replace(run, mode="jvp") for run in runs]
+    if rng.random() < 1 / 2:
+        program.constructs["small chunks"] += 1
+        runs.append(replace(program, chunk=rng.randint(1, 3)))
     return runs[1:]
 
 

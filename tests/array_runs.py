@@ -88,8 +88,8 @@ def both(actual, wanted, relative):
     return None
 
 
-def run_emitted(case):
-    text = emitted(case.function, case.arguments(), wrt=case.wrt, of=case.of)
+def run_emitted(case, chunk=None):
+    text = emitted(case.function, case.arguments(), wrt=case.wrt, of=case.of, chunk=chunk)
     assert "import srcdiff" not in text, "emitted text needs srcdiff"
     scope = {"__name__": "emitted"}
     exec(compile(text, "<emitted>", "exec"), scope)

@@ -45,11 +45,13 @@ class Program:
     shapes: dict
     constructs: Counter
     mode: str = "value_and_jacobian"
+    chunk: int | None = None
     also: tuple = ()  # the same program with other options
 
     @property
     def call(self):
-        return f"{self.name}{self.args}  wrt={self.wrt!r} shapes={self.shapes!r} mode={self.mode!r}"
+        options = f"wrt={self.wrt!r} shapes={self.shapes!r} mode={self.mode!r} chunk={self.chunk!r}"
+        return f"{self.name}{self.args}  {options}"
 
     def __str__(self):
         return f"{self.source}\n# {self.call}\n"

@@ -76,9 +76,9 @@ def plain(structure):
     return structure
 
 
-def options(wrt=None, of=None, shapes=None):
+def options(wrt=None, of=None, shapes=None, chunk=None):
     """The options of srcdiff that say something."""
-    return {name: value for name, value in {"wrt": wrt, "of": of, "shapes": shapes}.items() if value}
+    return {name: value for name, value in {"wrt": wrt, "of": of, "shapes": shapes, "chunk": chunk}.items() if value}
 
 
 def spelled(argument):
@@ -224,7 +224,8 @@ def judge(program, directory, compiled=False):
         try:
             run = run_compiled if compiled else run_emitted
             with time_limit(600 if compiled else 60):
-                actual = run(function, program.args, program.mode, wrt=program.wrt, shapes=program.shapes)
+                chosen = {"wrt": program.wrt, "shapes": program.shapes, "chunk": program.chunk}
+                actual = run(function, program.args, program.mode, **chosen)
         except SrcdiffError as error:
             if "a defect of srcdiff" in str(error):
                 return Outcome("crash", f"{type(error).__name__}: {error}")
@@ -419,6 +420,7 @@ def run_one(index, numbered, seed, compile_every, reduce_failures, keep):
                     Path(keep, name).write_text(f"{small.source}\n{notes}\n", encoding="utf-8")
             how = "compiled" if compiled else "plain Python"
             how += f"{', known lengths' if run.shapes else ''}{', jvp' if run.mode == 'jvp' else ''}"
+            how += ", small chunks" if run.chunk else ""
             results.append((how, outcome, text))
     return index, tuple(program.constructs), results
 

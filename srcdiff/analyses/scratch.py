@@ -27,13 +27,13 @@ from ..ir.statements import (
 )
 from .liveness import reads
 
-__all__ = ["bindings", "scratch"]
+__all__ = ["bindings", "scratch", "shared"]
 
 
 def scratch(body: Block, parameters: Collection[str]) -> dict[str, Allocate]:
     """The arrays that qualify, in order, with shapes in terms of the parameters and of each other."""
     bound = bindings(body)
-    shared = {name for s in statements(body) for name in _shared(s)}
+    others = {name for s in statements(body) for name in shared(s)}
     fixed = {name for name in parameters if name not in bound}
     numbers: dict[str, Expr] = {}
     for s in body:
@@ -48,7 +48,7 @@ def scratch(body: Block, parameters: Collection[str]) -> dict[str, Allocate]:
                 name = s.target.name
                 if bound[name] > 1 or name in parameters:
                     continue
-                if looped and (name in shared or _mentions(block, name) < _mentions(body, name)):
+                if looped and (name in others or _mentions(block, name) < _mentions(body, name)):
                     continue
                 shape = tuple(_resolved(e, numbers) for e in s.shape)
                 if all(_is_length(e, fixed) for e in shape):
@@ -71,7 +71,7 @@ def bindings(body: Block) -> dict[str, int]:
     return bound
 
 
-def _shared(s: Statement) -> set[str]:
+def shared(s: Statement) -> set[str]:
     """Arrays whose memory a statement may give to another name, here or in the tangents."""
     if isinstance(s, Rebind):
         return {v.array.name for v in s.sources if v.kind != "copy"}

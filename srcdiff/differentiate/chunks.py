@@ -162,6 +162,10 @@ class Chunks:
         self.branches: dict[int, str] = {}
         self.slots = self._slots()
         self.scratch: dict[str, Allocate] = {}
+        self.flags: dict[str, str] = {}
+        """By the name of a tangent, that of the flags of its rows."""
+        self.returned: list[str] = []
+        """The flags of each result, where every `return` returns the same array and it has any."""
         self.given = [p.lstrip("*").partition("=")[0] for p in lowered.parameters]
         taken_out = {one.name: [part.name for part in one.parts] for one in inputs if one.parts}
         self.parameters = [name for p in self.given for name in taken_out.get(p, [p])]
@@ -214,11 +218,12 @@ class Chunks:
         for name in sorted(filled - found.arrays):
             self.filled_dots[name] = ""
         every = [*arrays, *found.arrays]
+        tracked = () if not self.in_rows or self.single_pass else (*arrays, *self.scratch, *filled & found.arrays)
         return Pushforward(
             self.lowered.function.body, self.width, dots, every, scalars, elements, self.fresh, finish,
             self.derivatives.get, self.pushforwards.get, kinds=None,
             complex_inputs=any(a.type.kind == "complex" for i in self.inputs for a in i.atoms), scratch=self.scratch,
-            parameters=self.parameters,
+            parameters=self.parameters, tracked=tracked,
         )  # fmt: skip
 
     zeroed: list[tuple[str, str]]
@@ -326,6 +331,8 @@ class Chunks:
         body = pushforward.run()
         self.branches = pushforward.branches
         inner = self.lowered.program.function_name(f"{base}_tangents")
+        self.flags = pushforward.flags
+        self.returned = [flags.pop() if len(flags) == 1 else "" for flags in map(set, zip(*pushforward.returned))]
         signature: list[str] = []
         for p in self.parameters:
             signature.append(p)
@@ -333,9 +340,11 @@ class Chunks:
             if dot is None and p in self.lowered.array_ranks:
                 dot = pushforward.dots.get(f"{p}[]")
             if dot:
-                signature.append(dot)
+                signature += [dot, self.flags.get(dot, "")]
         work = [(a, pushforward.dots.get(f"{name}[]")) for name, a in self.scratch.items()]
-        signature += [name for a, dot in work for name in (a.target.name, dot) if name]
+        for a, dot in work:
+            signature += [a.target.name, *((dot, self.flags.get(dot, "")) if dot else ())]
+        signature = [name for name in signature if name]
         suffix = {"matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(self.mode, f"_{self.mode}")
         driver = Driver(self, inner, signature, pushforward.dots, work)
         own = [self.own["out"]] if self.mode == "into" else []

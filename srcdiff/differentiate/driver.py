@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..emitter.arrays import allocate_text, shape_text
+from ..emitter.module import WIDTH as LINE
+from ..emitter.printer import expression
 from ..ir.expr import Var
 from ..ir.statements import Allocate, Block, Leaf, Line, Structure, count_of, leaves
 from ..ir.types import FLOAT64, ScalarType, promote
+from .reach import clearing
 from .structures import dtype_argument, promoted, structured, sum_text
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ class Driver:
         self.whole = chunks.mode in ("matrix", "into")
         self.out = chunks.own.get("out") or (fresh("out") if self.whole else "")
         self.items = self._items()
+        self.filled_flags = {n: chunks.flags[d] for n, d in chunks.filled_dots.items() if d in chunks.flags}
+        """Flags of arrays that the function fills, by their names."""
+        self.reached = self._reached()
         self.starts = self._starts()
 
     def _items(self) -> list[tuple[Leaf, list[str], list[str]]]:
@@ -57,6 +63,19 @@ class Driver:
             names = [label] if count == 1 else [f"{label}_{i}" for i in range(count)]
             values = [self.c.fresh(name) for name in names]
             found.append((leaf, values, [self.c.fresh(f"{v}_dot") for v in values]))
+        return found
+
+    def _reached(self) -> list[str]:
+        """For each leaf of the output the flags of its rows; empty where there are none that the driver holds."""
+        c = self.c
+        if not c.returns_value:
+            return [self.filled_flags.get(name, "") for name in c.lowered.filled_arrays]
+        held = {c.flags[dot] for _, dot in self.work if dot in c.flags}
+        found: list[str] = []
+        returned = iter(c.returned)
+        for _, values, _ in self.items:
+            flags = [next(returned, "") for _ in values]
+            found.append(flags[0] if len(flags) == 1 and flags[0] in held else "")
         return found
 
     def _starts(self) -> list[tuple[str, str]]:
@@ -95,13 +114,23 @@ class Driver:
             lines.append(f"{self.width} = 8 * max(1, -(-{columns} // (8 * {passes})))")
         for slot in c.slots:
             lines.append(f"{slot.dot} = np.zeros({self._seed_shape(slot)}{dtype_argument(self._dtype(slot))})")
+            if slot.dot in c.flags:
+                none = "False" if self._is_number(slot) else f"np.zeros({slot.count}, np.bool_)"
+                lines.append(f"{c.flags[slot.dot]} = {none}")
         for name, dot in c.zeroed:
             lines.append(f"{dot} = np.zeros({name}.shape + ({self.width},), {name}.dtype)")
         for array, work_dot in self.work:
             made = replace(array, fill="empty")
             lines.append(allocate_text(made))
-            if work_dot:
+            if work_dot in c.flags:
+                lines.append(allocate_text(replace(array, fill="zeros"), self.width, work_dot))
+                lines.append(self._flags_of(c.flags[work_dot], [expression(e, 1) for e in array.shape]))
+            elif work_dot:
                 lines.append(allocate_text(made, self.width, work_dot))
+        for name, (leaf, _, dots) in zip(c.lowered.filled_arrays, self.items):
+            lines.append(f"{dots[0]} = np.zeros({name}.shape + ({self.width},){dtype_argument(leaf.dtype)})")
+            if name in self.filled_flags:
+                lines.append(f"{self.filled_flags[name]} = np.zeros({name}.shape, np.bool_)")
         inside: list[str] = []
         self._pass(inside, static)
         if static:
@@ -145,10 +174,10 @@ class Driver:
         low = self.first if start == "0" else f"max({self.first}, {start})"
         return low, f"min({self.first} + {self.width}, {end})"
 
-    def _loop(self, j: int, static: bool, text: str) -> list[str]:
+    def _loop(self, j: int, static: bool, *texts: str) -> list[str]:
         low, high = self._range(j, static)
         bounds = high if low == "0" else f"{low}, {high}"
-        return [f"for {self.column} in range({bounds}):", f"    {text}"]
+        return [f"for {self.column} in range({bounds}):", *(f"    {text}" for text in texts)]
 
     def _local(self, j: int) -> str:
         start = self.starts[j][0]
@@ -159,23 +188,31 @@ class Driver:
     def _direction(self, static: bool) -> str:
         return self.column if static else f"{self.column} - {self.first}"
 
-    def _seeds(self, static: bool, value: str) -> list[str]:
+    def _seeds(self, static: bool, on: bool) -> list[str]:
         lines: list[str] = []
+        value = "1.0" if on else "0.0"
         for j, slot in enumerate(self.c.slots):
-            place = self._direction(static) if self._is_number(slot) else f"{self._local(j)}, {self._direction(static)}"
-            lines += self._loop(j, static, f"{slot.dot}[{place}] = {value}")
+            number = self._is_number(slot)
+            place = self._direction(static) if number else f"{self._local(j)}, {self._direction(static)}"
+            seeds = [f"{slot.dot}[{place}] = {value}"]
+            if slot.dot in self.c.flags:
+                seeds.append(f"{self.c.flags[slot.dot]}{'' if number else f'[{self._local(j)}]'} = {on}")
+            lines += self._loop(j, static, *seeds)
         return lines
 
     def _pass(self, lines: list[str], static: bool) -> None:
         c = self.c
-        lines += self._seeds(static, "1.0")
+        lines += self._seeds(static, True)
         args: list[str] = []
         slots = {s.dot: s for s in c.slots}
+        owners = {c.flags[s.dot]: s for s in c.slots if s.dot in c.flags}
         filled = dict(zip(c.lowered.filled_arrays, self.items))
-        for name in filled:
-            lines.append(f"{filled[name][1][0]} = {name}.copy()")
-            shape = f"{name}.shape + ({self.width},)"
-            lines.append(f"{filled[name][2][0]} = np.zeros({shape}{dtype_argument(filled[name][0].dtype)})")
+        for name, (leaf, values, dots) in filled.items():
+            lines.append(f"{values[0]} = {name}.copy()")
+            if name in self.filled_flags:
+                lines += clearing(dots[0], self.filled_flags[name], len(leaf.shape), self.width)
+            elif not static:
+                lines.append(f"{dots[0]}[:] = 0.0")
         for p in self.signature:
             if p in filled:
                 args.append(filled[p][1][0])
@@ -183,26 +220,36 @@ class Driver:
                 owner = next(n for n, d in c.filled_dots.items() if d == p)
                 args.append(filled[owner][2][0])
             elif p in slots:
-                args.append(self._seed_argument(slots[p]))
+                args.append(self._seed_argument(slots[p], p))
+            elif p in owners:
+                args.append(self._seed_argument(owners[p], p))
             elif p in c.lowered.written_arrays:
                 args.append(f"{p}.copy()")
             else:
                 args.append(p)
         names = [n for _, values, _ in self.items for n in values]
         dots = [n for _, _, dots in self.items for n in dots]
-        call = f"{self.inner}({', '.join(args)})"
         targets = ", ".join([*names, *dots]) if c.returns_value else ""  # results without elements have none
-        lines.append(f"{targets} = {call}" if targets else call)
+        call = f"{targets} = {self.inner}" if targets else self.inner
+        if len(call) + len(", ".join(args)) > LINE - 10:
+            lines += [f"{call}(", f"    {', '.join(args)}", ")"]
+        else:
+            lines.append(f"{call}({', '.join(args)})")
         self._allocate(lines, static)
         self._collect(lines, static)
         if not static:
-            lines += self._seeds(static, "0.0")
+            lines += self._seeds(static, False)
 
-    def _seed_argument(self, slot: Slot) -> str:
-        text = slot.dot
+    def _seed_argument(self, slot: Slot, name: str) -> str:
+        """Tangents of an input, or their flags, as the function takes them."""
+        text = name
         if slot.is_array and slot.leaf is not None and len(slot.leaf.shape) > 1:
-            text = f"{slot.dot}.reshape({slot.input.name}.shape + ({self.width},))"
+            shape = f"{slot.input.name}.shape"
+            text = f"{name}.reshape({f'{shape} + ({self.width},)' if name == slot.dot else shape})"
         return f"{text}.copy()" if slot.input.name in self.c.lowered.written_arrays else text
+
+    def _flags_of(self, name: str, lengths: list[str]) -> str:
+        return f"{name} = np.zeros({lengths[0] if len(lengths) == 1 else shape_text(lengths)}, np.bool_)"
 
     # -- what comes out ---------------------------------------------------------------------------------------------
 
@@ -211,27 +258,23 @@ class Driver:
             return f"len({names[0]})" if len(leaf.shape) == 1 else f"{names[0]}.size"
         return str(count_of(leaf))
 
-    def _rows(self) -> str:
-        known, text = 0, ""
-        for leaf, values, _ in self.items:
-            size = self._size(leaf, values)
-            if size.isdigit():
-                known += int(size)
-            else:
-                text = f"{text} + {size}" if text else size
-        return sum_text(text, known)
-
     def _allocate(self, lines: list[str], static: bool) -> None:
         """Results whose size is known once the function has run."""
         made: list[str] = []
         if self.c.mode == "matrix":
             kinds = [leaf.dtype for leaf, _, _ in self.items] + [self._dtype(s) for s in self.c.slots]
             total = self.starts[-1][1]
-            made.append(f"{self.out} = np.empty(({self._rows()}, {total}){dtype_argument(promoted(kinds))})")
+            fill = "zeros" if any(self.reached) else "empty"
+            made.append(f"{self.out} = np.{fill}(({self._offsets()[-1]}, {total}){dtype_argument(promoted(kinds))})")
         elif self.c.mode == "into":
-            shape = f"({self._rows()}, {self.starts[-1][1]})"
+            shape = f"({self._offsets()[-1]}, {self.starts[-1][1]})"
             made.append(f"if {self.out}.shape != {shape}:")
             made.append(f'    raise ValueError("{self.out} must have a row an output and a column an input")')
+            for (leaf, values, _), flags, offset in zip(self.items, self.reached, self._offsets()):
+                if flags:
+                    start = "" if offset == "0" else offset
+                    end = "" if len(self.items) == 1 else f"{offset} + {self._size(leaf, values)}"
+                    made.append(f"{self.out}[{start}:{end}] = 0.0")
         else:
             self.blocks: dict[tuple[int, int], str] = {}
             for o, (leaf, values, _) in enumerate(self.items):
@@ -239,39 +282,57 @@ class Driver:
                     name = self.c.fresh("jac")
                     self.blocks[o, j] = name
                     kind = dtype_argument(promoted([leaf.dtype, self._dtype(slot)]))
-                    made.append(f"{name} = np.empty(({self._size(leaf, values)}, {slot.count}){kind})")
+                    fill = "zeros" if self.reached[o] else "empty"
+                    made.append(f"{name} = np.{fill}(({self._size(leaf, values)}, {slot.count}){kind})")
         if static:
             lines += made
         else:
             lines.append(f"if {self.first} == 0:")
             lines += [f"    {line}" for line in made]
 
-    def _collect(self, lines: list[str], static: bool) -> None:
-        direction = self._direction(static)
+    def _offsets(self) -> list[str]:
+        """The row of the whole Jacobian at which each leaf of the output starts."""
+        found: list[str] = []
         known, text = 0, ""
-        for o, (leaf, values, dots) in enumerate(self.items):
-            offset = sum_text(text, known)
-            if None in leaf.shape:
-                rows = dots[0]
-                if len(leaf.shape) > 1:
-                    rows = self.c.fresh(f"{dots[0]}_rows")
-                    flat = f"np.ascontiguousarray({dots[0]}).reshape(({values[0]}.size, {self.width}))"
-                    lines.append(f"{rows} = {flat}")
-                lines.append(f"for {self.row} in range({self._size(leaf, values)}):")
-                at = self.row if offset == "0" else f"{offset} + {self.row}"
-                for j in range(len(self.c.slots)):
-                    target = self._target(o, j, at if self.whole else self.row)
-                    lines += [f"    {x}" for x in self._loop(j, static, f"{target} = {rows}[{self.row}, {direction}]")]
-            else:
-                for i, dot in enumerate(dots):
-                    at = sum_text(text, known + i) if self.whole else str(i)
-                    for j in range(len(self.c.slots)):
-                        lines += self._loop(j, static, f"{self._target(o, j, at)} = {dot}[{direction}]")
+        for leaf, values, _ in self.items:
+            found.append(sum_text(text, known))
             size = self._size(leaf, values)
             if size.isdigit():
                 known += int(size)
             else:
                 text = f"{text} + {size}" if text else size
+        return [*found, sum_text(text, known)]
+
+    def _collect(self, lines: list[str], static: bool) -> None:
+        direction = self._direction(static)
+        for o, ((leaf, values, dots), offset) in enumerate(zip(self.items, self._offsets())):
+            if None in leaf.shape:
+                rows, flags = dots[0], self.reached[o]
+                if len(leaf.shape) > 1:
+                    rows = self.c.fresh(f"{dots[0]}_rows")
+                    flat = f"np.ascontiguousarray({dots[0]}).reshape(({values[0]}.size, {self.width}))"
+                    lines.append(f"{rows} = {flat}")
+                    if flags:
+                        name = self.c.fresh(f"{flags}_rows")
+                        lines.append(f"{name} = {flags}.reshape({flags}.size)")
+                        flags = name
+                lines.append(f"for {self.row} in range({self._size(leaf, values)}):")
+                indent = "    "
+                if flags:
+                    lines.append(f"    if {flags}[{self.row}]:")
+                    indent = "        "
+                at = self.row if offset == "0" else f"{offset} + {self.row}"
+                for j in range(len(self.c.slots)):
+                    target = self._target(o, j, at if self.whole else self.row)
+                    text = f"{target} = {rows}[{self.row}, {direction}]"
+                    lines += [f"{indent}{line}" for line in self._loop(j, static, text)]
+                continue
+            for i, dot in enumerate(dots):
+                at = str(i)
+                if self.whole:
+                    at = str(int(offset) + i) if offset.isdigit() else sum_text(offset, i)
+                for j in range(len(self.c.slots)):
+                    lines += self._loop(j, static, f"{self._target(o, j, at)} = {dot}[{direction}]")
 
     def _target(self, o: int, j: int, row: str) -> str:
         if self.whole:

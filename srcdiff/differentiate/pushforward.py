@@ -67,6 +67,7 @@ from ..optimize.share import CHEAP, share
 from ..rules.arrays import ARRAY_RULES, STEPS
 from .isolate import isolate, not_multiplicative_tangent
 from .partials import NOT_MULTIPLICATIVE, partials
+from .reach import choose_flags, clearing, guarded
 
 __all__ = ["Pushforward"]
 
@@ -105,6 +106,12 @@ class Pushforward:
     """Names that the caller passes: numbers among them that come to vary start with tangents of zero."""
     scratch: Mapping[str, Allocate] = field(default_factory=dict)
     """Arrays that the caller passes, with their tangents, for the function to write to."""
+    tracked: Collection[str] = ()
+    """Arrays of which the caller can pass flags of the rows that his directions reach: inputs and `scratch`."""
+    flags: dict[str, str] = field(init=False, default_factory=dict)
+    """By the name of a tangent, that of its flags, where loops over directions are skipped by them."""
+    returned: list[list[str]] = field(init=False, default_factory=list)
+    """The flags of what each `return` returns."""
     branches: dict[int, str] = field(default_factory=dict)
     active: Activity = field(init=False)
     places: dict[str, set[int]] = field(init=False, default_factory=dict)
@@ -146,6 +153,8 @@ class Pushforward:
         self.own = made - views
         self._scan(self.body)
         self.number = 0
+        if self.tracked and self.k is not None:
+            self.flags = choose_flags(self, self.tracked)
         out: list[Statement] = []
         self._block(self.body, out, top=True)
         body = remove_dead((*self._head(), *out))
@@ -198,7 +207,7 @@ class Pushforward:
         ending: tuple[Expr, ...] = () if self.k is None else (self.k,)
         kind = atom.type if atom.type.bits else ScalarType(atom.type.kind, 64)
         if isinstance(atom, Element):
-            name, at = self._where(atom.array, atom.index)
+            name, at = self.where(atom.array, atom.index)
             return Element(name, (*at, *ending), kind)
         if key_of(atom) in self.elements:
             name, place = self.elements[key_of(atom)]
@@ -210,7 +219,7 @@ class Pushforward:
             return Var(name, kind)
         return Element(name, ending, kind)
 
-    def _where(self, array: str, index: tuple[int | Expr, ...]) -> tuple[str, tuple[int | Expr, ...]]:
+    def where(self, array: str, index: tuple[int | Expr, ...]) -> tuple[str, tuple[int | Expr, ...]]:
         """The array of tangents and the place in it that belong to an element."""
         view = self.strided.get(array)
         if view is None:
@@ -276,7 +285,7 @@ class Pushforward:
                 self._scan(part.body)
                 self._scan(part.orelse)
 
-    def _is_local(self, name: str, run: int) -> bool:
+    def is_local(self, name: str, run: int) -> bool:
         passed = self.dots.get(name) in self.given
         return self.places.get(name) == {run} and (name, run) not in self.first_read and not passed
 
@@ -564,7 +573,7 @@ class Pushforward:
         computed: list[tuple[Var, Expr]] = []
         stores: list[Statement] = []
         for (target, e), variable in zip(pairs, variables):
-            if self._is_local(target.name, number):
+            if self.is_local(target.name, number):
                 local.add(target.name)
                 computed.append((variable, e))
                 continue
@@ -596,7 +605,8 @@ class Pushforward:
         """One loop over the directions for the tangents of a run."""
         if chain:
             assert self.k is not None
-            out.append(For(self.k, (self._count,), tuple(chain), (), iterable="directions"))
+            loop = For(self.k, (self._count,), tuple(chain), (), iterable="directions")
+            out.extend(guarded(loop, self.flags) if self.flags else [loop])
 
     def _variable(self, target: Var) -> Var:
         kind = target.type if target.type.bits else ScalarType(target.type.kind, 64)
@@ -614,7 +624,7 @@ class Pushforward:
         place = tuple(self._place(i, before) for i in s.index)
         out.extend(before)
         total = Const(0.0) if is_zero(total) else total
-        name, place = self._where(s.array, place)
+        name, place = self.where(s.array, place)
         if self.k is not None:
             place = (*place, self.k)
         if isinstance(total, Element) and (total.array, total.index) == (name, place):
@@ -634,8 +644,11 @@ class Pushforward:
             out.append(Comment(f"# L{s.origin.line}: {' '.join(s.origin.text.split())}"))
         dot = self.array_dot(s.target)
         if s.fill == "zeros":
-            names = [s.target.name] + ([dot.name] if isinstance(dot, Var) else [])
-            out.extend(Line(f"{name}[:] = 0.0") for name in names)
+            out.append(Line(f"{s.target.name}[:] = 0.0"))
+            if isinstance(dot, Var) and dot.name in self.flags:
+                out.extend(map(Line, clearing(dot.name, self.flags[dot.name], len(s.shape), str(self.width))))
+            elif isinstance(dot, Var):
+                out.append(Line(f"{dot.name}[:] = 0.0"))
 
     def _rebind(self, s: Rebind, out: list[Statement]) -> None:
         names: dict[str, str] = {}
@@ -655,6 +668,11 @@ class Pushforward:
         if kept:
             line = Rebind(tuple(t for t, _ in kept), tuple(v for _, v in kept))
             out.append(Line(rebind_text(line, names, self.width), None))
+            flags = {name: self.flags[dot] for name, dot in names.items() if dot in self.flags}
+            flagged = [(t, v) for t, v in kept if t.name in flags and v.array.name in flags]
+            if flagged:
+                line = Rebind(tuple(t for t, _ in flagged), tuple(v for _, v in flagged))
+                out.append(Line(rebind_text(line, flags), None))
         out.append(s)
         for target, _ in fixed:
             # What does not vary has a tangent of zeros, in the shape of the value that was just bound.
@@ -774,6 +792,8 @@ class Pushforward:
     # -- the ends ---------------------------------------------------------------------------------------------------
 
     def _return(self, s: Return, out: list[Statement]) -> None:
+        names = [self.dots.get(f"{e.name}[]", "") if isinstance(e, Var) else "" for e in s.values]
+        self.returned.append([self.flags.get(name, "") for name in names])
         values: list[Expr] = []
         tangents: list[Expr] = []
         self.computed.clear()
@@ -822,6 +842,8 @@ class Pushforward:
             suffix = "" if kind == "float64" else f", np.{kind}"
             text = f"{name}.copy()" if name in self.given else f"np.zeros({self.width}{suffix})"
             lines.append(Line(f"{name} = {text}", name))
+        numbers = {self.dots[name] for name in self.varying if name in self.dots} - self.given
+        lines += [Assign((Var(flag, BOOL),), (Const(False),)) for dot, flag in self.flags.items() if dot in numbers]
         return lines
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..analyses.liveness import reads
-from ..ir.expr import Const, Element, Expr, Load, Op, Var
+from ..ir.expr import Const, Element, Expr, Load, Logic, Op, Var
 from ..ir.statements import (
     Allocate,
     ArrayCall,
@@ -382,7 +382,14 @@ class _Writer:
 
     def _if(self, s: If, depth: int, keyword: str) -> None:
         body, orelse, test = s.body, s.orelse, s.test
-        self._header(depth, f"{keyword} {expression(test)}:", s.origin)
+        text = f"{keyword} {expression(test)}:"
+        if s.origin is None and len(text) + 4 * depth > WIDTH and isinstance(test, Logic) and test.op == "or":
+            self.line(depth, f"{keyword} (")
+            for n, part in enumerate(test.args):
+                self.line(depth + 1, f"{'or ' if n else ''}{expression(part, 2)}")
+            self.line(depth, "):")
+        else:
+            self._header(depth, text, s.origin)
         self._suite(body, depth + 1)
         if len(orelse) == 1 and isinstance(orelse[0], If):
             self._if(orelse[0], depth, "elif")

@@ -83,7 +83,9 @@ def layers_jacobian(x, W1, b1, W2, b2):
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(x))):
             x_dot[column, column - first] = 1.0
-        value, value_dot = layers_tangents(x, x_dot, W1, b1, W2, b2, hidden, hidden_dot, result, result_dot)
+        value, value_dot = layers_tangents(
+            x, x_dot, W1, b1, W2, b2, hidden, hidden_dot, result, result_dot
+        )
         if first == 0:
             jac = np.empty((len(value), len(x)))
         for row in range(len(value)):

@@ -127,7 +127,9 @@ def log_likelihood_jacobian(x, mean, cov):
             mean_dot[column, column - first] = 1.0
         for column in range(max(first, len(mean)), min(first + directions, len(mean) + cov.size)):
             cov_dot[column - len(mean), column - first] = 1.0
-        value, value_dot_2 = log_likelihood_tangents(x, mean, mean_dot, cov, cov_dot.reshape(cov.shape + (directions,)), d, d_dot)
+        value, value_dot_2 = log_likelihood_tangents(
+            x, mean, mean_dot, cov, cov_dot.reshape(cov.shape + (directions,)), d, d_dot
+        )
         if first == 0:
             jac = np.empty((1, len(mean)))
             jac_2 = np.empty((1, cov.size))

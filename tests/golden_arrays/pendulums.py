@@ -5,34 +5,45 @@ forward mode   inputs y; constant k
 varying        angle, speed, pull
 returns        d/dy
 directions     up to 64 at once, chunk by chunk: the length of y is known at run time
+               rows of tangents that no direction of a chunk reaches are not computed
 """
 
 import numpy as np
 
 
-def pendulums_tangents(y, y_dot, k, pull, pull_dot, values, values_dot):
+def pendulums_tangents(y, y_dot, y_active, k, pull, pull_dot, pull_active, values, values_dot):
     """Values of pendulums and their tangents in many directions."""
     directions = y_dot.shape[-1]
     n = len(y) // 2  # L78
     angle_dot, speed_dot = y_dot[:n], y_dot[n:]
+    angle_active, speed_active = y_active[:n], y_active[n:]
     angle, speed = y[:n], y[n:]  # L79
     # L80: pull = np.zeros(n)
     pull[:] = 0.0
-    pull_dot[:] = 0.0
+    pull_dot[pull_active] = 0.0
+    pull_active[:] = False
     if max(n - 1, 0) != max(len(angle) - 1, 0):
         raise ValueError("arrays of different lengths meet (line 81); write x[:1] to repeat one element")
     for i in range(n - 1):  # L81: pull[1:] += k * (angle[:-1] - angle[1:])
         pull[i + 1] += k * (angle[i] - angle[i + 1])
-        for k_2 in range(directions):
-            pull_dot[i + 1, k_2] = (
-                pull_dot[i + 1, k_2]
-                + k * angle_dot[i, k_2]
-                - k * angle_dot[i + 1, k_2]
-            )
+        if angle_active[i] or angle_active[i + 1]:
+            for k_2 in range(directions):
+                pull_dot[i + 1, k_2] = (
+                    pull_dot[i + 1, k_2]
+                    + k * angle_dot[i, k_2]
+                    - k * angle_dot[i + 1, k_2]
+                )
+            pull_active[i + 1] = True
     for i in range(n - 1):  # L82: pull[:-1] += k * (angle[1:] - angle[:-1])
         pull[i] += k * (angle[i + 1] - angle[i])
-        for k_2 in range(directions):
-            pull_dot[i, k_2] = pull_dot[i, k_2] + k * angle_dot[i + 1, k_2] - k * angle_dot[i, k_2]
+        if angle_active[i + 1] or angle_active[i]:
+            for k_2 in range(directions):
+                pull_dot[i, k_2] = (
+                    pull_dot[i, k_2]
+                    + k * angle_dot[i + 1, k_2]
+                    - k * angle_dot[i, k_2]
+                )
+            pull_active[i] = True
     if n != len(angle):
         raise ValueError("arrays of different lengths meet (line 83); write x[:1] to repeat one element")
     # L83: return np.concatenate((speed, pull - np.sin(angle)))
@@ -66,14 +77,19 @@ def pendulums_jacobian(y, k):
     passes = max(1, -(-columns // 64))
     directions = 8 * max(1, -(-columns // (8 * passes)))
     y_dot = np.zeros((len(y), directions))
+    y_active = np.zeros(len(y), np.bool_)
     pull = np.empty(len(y) // 2)
-    pull_dot = np.empty((len(y) // 2, directions))
+    pull_dot = np.zeros((len(y) // 2, directions))
+    pull_active = np.zeros(len(y) // 2, np.bool_)
     values = np.empty(len(y) // 2)
     values_dot = np.empty((len(y) // 2, directions))
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
-        value, value_dot = pendulums_tangents(y, y_dot, k, pull, pull_dot, values, values_dot)
+            y_active[column] = True
+        value, value_dot = pendulums_tangents(
+            y, y_dot, y_active, k, pull, pull_dot, pull_active, values, values_dot
+        )
         if first == 0:
             jac = np.empty((len(value), len(y)))
         for row in range(len(value)):
@@ -81,4 +97,5 @@ def pendulums_jacobian(y, k):
                 jac[row, column] = value_dot[row, column - first]
         for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 0.0
+            y_active[column] = False
     return jac
