@@ -8,7 +8,8 @@ views may share it: they end with the call.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ..ir.expr import Call, Const, Expr, Op, Opaque, Var, rebuild, topological
@@ -21,6 +22,7 @@ from ..ir.statements import (
     For,
     Rebind,
     Statement,
+    View,
     While,
     expressions_of,
     statements,
@@ -35,11 +37,11 @@ def scratch(body: Block, parameters: Collection[str]) -> dict[str, Allocate]:
     bound = bindings(body)
     others = {name for s in statements(body) for name in shared(s)}
     fixed = {name for name in parameters if name not in bound}
-    numbers: dict[str, Expr] = {}
+    known: dict[str, Expr | View] = {}
     for s in body:
-        if isinstance(s, Assign):
-            once = ((t.name, v) for t, v in zip(s.targets, s.values) if bound[t.name] == 1)
-            numbers.update((name, v) for name, v in once if name not in parameters)
+        if isinstance(s, (Assign, Rebind)):
+            once = [(t.name, v) for t, v in zip(s.targets, _sources(s)) if bound[t.name] == 1]
+            known.update((name, v) for name, v in once if name not in parameters)
     found: dict[str, Allocate] = {}
 
     def visit(block: Block, looped: bool) -> None:
@@ -50,7 +52,7 @@ def scratch(body: Block, parameters: Collection[str]) -> dict[str, Allocate]:
                     continue
                 if looped and (name in others or _mentions(block, name) < _mentions(body, name)):
                     continue
-                shape = tuple(_resolved(e, numbers) for e in s.shape)
+                shape = tuple(_resolved(e, known) for e in s.shape)
                 if all(_is_length(e, fixed) for e in shape):
                     found[name] = replace(s, shape=shape, origin=None)
                     fixed.add(name)
@@ -91,15 +93,43 @@ def _mentions(block: Block, name: str) -> int:
     return sum(name in reads(*expressions_of(s)) or getattr(s, "array", "") == name for s in statements(block))
 
 
-def _resolved(e: Expr, numbers: dict[str, Expr]) -> Expr:
-    """The expression with numbers that are assigned once, before any loop or branch, written out."""
+def _sources(s: Assign | Rebind) -> tuple[Expr | View, ...]:
+    return s.values if isinstance(s, Assign) else s.sources
+
+
+def _resolved(e: Expr, known: Mapping[str, Expr | View]) -> Expr:
+    """The expression with numbers and views that are bound once, before any loop or branch, written out.
+
+    >>> from ..emitter.printer import expression
+    >>> from ..ir.expr import interning
+    >>> from ..ir.types import FLOAT64, INT64, ArrayType
+    >>> with interning():
+    ...     view = View(Var("y", ArrayType(FLOAT64, 1)), "index", ("{}:",), (Var("n", INT64),))
+    ...     known = {"n": Const(3), "speed": view}
+    ...     expression(_resolved(Opaque("len(speed)", INT64, (), ("speed",)), known))
+    'len(y[3:])'
+    """
     done: dict[Expr, Expr] = {}
     for node in topological((e,)):
-        if isinstance(node, Var) and node.name in numbers:
-            done[node] = _resolved(numbers[node.name], numbers)
+        if isinstance(node, Var) and isinstance(known.get(node.name), Expr):
+            done[node] = _resolved(known[node.name], known)  # type: ignore[arg-type]
+        elif isinstance(node, Opaque) and len(node.reads) == 1 and isinstance(known.get(node.reads[0]), View):
+            done[node] = _through(node, known[node.reads[0]], known)  # type: ignore[arg-type]
         else:
             done[node] = rebuild(node, tuple(done[a] for a in node.args))
     return done[e]
+
+
+def _through(length: Opaque, view: View, known: Mapping[str, Expr | View]) -> Expr:
+    """The length of a view in terms of the array that it is taken from: slices, which cannot fail."""
+    if view.kind != "index" or length.args or not all(":" in str(part) for part in view.detail):
+        return length
+    part = f"{view.array.name}[{', '.join(map(str, view.detail))}]"
+    text = re.sub(rf"\b{length.reads[0]}\b", lambda _: part, length.text)
+    args = tuple(_resolved(a, known) for a in view.args)
+    found = Opaque(text, length.type, args, (view.array.name,))
+    source = known.get(view.array.name)
+    return length if isinstance(source, View) else found
 
 
 def _is_length(e: Expr, arrays: Collection[str]) -> bool:
@@ -107,7 +137,8 @@ def _is_length(e: Expr, arrays: Collection[str]) -> bool:
     if isinstance(e, Const):
         return isinstance(e.value, int) and e.value >= 0
     if isinstance(e, Opaque):
-        return e.type.kind == "int" and not e.args and bool(e.reads) and set(e.reads) <= set(arrays)
+        known = bool(e.reads) and set(e.reads) <= set(arrays)
+        return e.type.kind == "int" and known and all(_is_whole(a, arrays) for a in e.args)
     if isinstance(e, Op) and e.op == "//":
         return _is_length(e.args[0], arrays) and isinstance(e.args[1], Const) and e.args[1].value > 0
     if isinstance(e, Op):

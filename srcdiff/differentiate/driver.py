@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..emitter.arrays import allocate_text, shape_text
 from ..emitter.module import WIDTH as LINE
+from ..emitter.module import fill
 from ..emitter.printer import expression
 from ..ir.expr import Var
 from ..ir.statements import Allocate, Block, Leaf, Line, Structure, count_of, leaves
@@ -232,7 +233,7 @@ class Driver:
         targets = ", ".join([*names, *dots]) if c.returns_value else ""  # results without elements have none
         call = f"{targets} = {self.inner}" if targets else self.inner
         if len(call) + len(", ".join(args)) > LINE - 10:
-            lines += [f"{call}(", f"    {', '.join(args)}", ")"]
+            lines += [f"{call}(", *(f"    {line}" for line in fill(args, LINE - 12)), ")"]
         else:
             lines.append(f"{call}({', '.join(args)})")
         self._allocate(lines, static)

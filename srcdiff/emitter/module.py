@@ -35,7 +35,7 @@ from ..ir.statements import (
 from .arrays import allocate_text, array_call_text, rebind_text
 from .printer import expression, helper_name
 
-__all__ = ["WIDTH", "function_text", "module_text"]
+__all__ = ["WIDTH", "fill", "function_text", "module_text"]
 
 WIDTH = 100
 """Generated lines are kept within this many columns where an expression can be broken."""
@@ -51,6 +51,8 @@ def function_text(name: str, parameters: Sequence[str], body: Block, doc: str = 
     if all(line.lstrip().startswith("#") for line in lines):
         lines.append("    pass")
     head = [f"def {name}({', '.join(parameters)}):"]
+    if len(head[0]) > WIDTH:
+        head = [f"def {name}(", *(f"    {line}" for line in fill(parameters, WIDTH - 4)), "):"]
     if doc:
         head.append(f'    """{doc}"""')
     return "\n".join([*head, *lines]) + "\n"
@@ -239,7 +241,7 @@ class _Writer:
     def _items(self, parts: Sequence[str], depth: int) -> None:
         """One item a line, broken further where it is a call or tuple that is too long."""
         if all(len(part) < 30 for part in parts):
-            for chunk in _fill(parts, WIDTH - 4 * depth):
+            for chunk in fill(parts, WIDTH - 4 * depth):
                 self.line(depth, chunk)
             return
         for part in parts:
@@ -260,12 +262,12 @@ class _Writer:
             return
         if len(targets) > 60:
             self.line(depth, "(")
-            for chunk in _fill(_split_commas(targets.rstrip(",")), WIDTH - 4 * depth - 4):
+            for chunk in fill(_split_commas(targets.rstrip(",")), WIDTH - 4 * depth - 4):
                 self.line(depth + 1, chunk)
             self.line(depth, f") = {name}(")
         else:
             self.line(depth, f"{targets} = {name}(")
-        for chunk in _fill(_split_commas(args), WIDTH - 4 * depth - 4):
+        for chunk in fill(_split_commas(args), WIDTH - 4 * depth - 4):
             self.line(depth + 1, chunk)
         self.line(depth, ")")
 
@@ -301,10 +303,10 @@ class _Writer:
             self.line(depth, text)
             return
         self.line(depth, "(")
-        for chunk in _fill(_split_commas(names), WIDTH - 4 * depth - 4):
+        for chunk in fill(_split_commas(names), WIDTH - 4 * depth - 4):
             self.line(depth + 1, chunk)
         self.line(depth, ") = (")
-        for chunk in _fill(_split_commas(values), WIDTH - 4 * depth - 4):
+        for chunk in fill(_split_commas(values), WIDTH - 4 * depth - 4):
             self.line(depth + 1, chunk)
         self.line(depth, ")")
 
@@ -341,7 +343,7 @@ class _Writer:
         """Many entries through a tuple and one loop."""
         entries, first, second = s.names
         self.line(depth, f"{entries} = (")
-        for chunk in _fill([expression(v, 1) for v in s.values], WIDTH - 4 * depth - 4):
+        for chunk in fill([expression(v, 1) for v in s.values], WIDTH - 4 * depth - 4):
             self.line(depth + 1, chunk)
         self.line(depth, ")")
         if len(s.shape) == 2 and len(s.values) == s.shape[0] * s.shape[1]:
@@ -350,7 +352,7 @@ class _Writer:
             self.line(depth + 2, f"{s.array}[{first}, {second}] = {entries}[{s.shape[1]} * {first} + {second}]")
             return
         self.line(depth, f"{first} = (")
-        for chunk in _fill([str(p) for p in s.places], WIDTH - 4 * depth - 4):
+        for chunk in fill([str(p) for p in s.places], WIDTH - 4 * depth - 4):
             self.line(depth + 1, chunk)
         self.line(depth, ")")
         self.line(depth, f"for {second} in range({len(s.values)}):")
@@ -515,7 +517,7 @@ def _closes(text: str, start: int) -> bool:
     return False
 
 
-def _fill(parts: Sequence[str], width: int) -> list[str]:
+def fill(parts: Sequence[str], width: int) -> list[str]:
     """Comma-separated parts in lines of at most `width` columns."""
     lines: list[str] = []
     current = ""

@@ -44,7 +44,7 @@ def huber_jacobian(r, delta):
             r_dot[column, column - first] = 1.0
             r_active[column] = True
         value, value_dot = huber_tangents(
-            r, r_dot, r_active, delta, result, result_dot, result_active
+            r, r_dot, r_active, delta, result, result_dot, result_active,
         )
         if first == 0:
             jac = np.zeros((len(value), len(r)))

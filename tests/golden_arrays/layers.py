@@ -84,7 +84,7 @@ def layers_jacobian(x, W1, b1, W2, b2):
         for column in range(first, min(first + directions, len(x))):
             x_dot[column, column - first] = 1.0
         value, value_dot = layers_tangents(
-            x, x_dot, W1, b1, W2, b2, hidden, hidden_dot, result, result_dot
+            x, x_dot, W1, b1, W2, b2, hidden, hidden_dot, result, result_dot,
         )
         if first == 0:
             jac = np.empty((len(value), len(x)))

@@ -128,7 +128,7 @@ def log_likelihood_jacobian(x, mean, cov):
         for column in range(max(first, len(mean)), min(first + directions, len(mean) + cov.size)):
             cov_dot[column - len(mean), column - first] = 1.0
         value, value_dot_2 = log_likelihood_tangents(
-            x, mean, mean_dot, cov, cov_dot.reshape(cov.shape + (directions,)), d, d_dot
+            x, mean, mean_dot, cov, cov_dot.reshape(cov.shape + (directions,)), d, d_dot,
         )
         if first == 0:
             jac = np.empty((1, len(mean)))

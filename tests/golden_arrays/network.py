@@ -67,7 +67,7 @@ def network_jacobian(y, source, target, w):
             w_dot[column - len(y), column - first] = 1.0
             w_active[column - len(y)] = True
         value, value_dot = network_tangents(
-            y, y_dot, y_active, source, target, w, w_dot, w_active, dy, dy_dot, dy_active
+            y, y_dot, y_active, source, target, w, w_dot, w_active, dy, dy_dot, dy_active,
         )
         if first == 0:
             jac = np.zeros((len(value), len(y)))

@@ -11,7 +11,10 @@ directions     up to 64 at once, chunk by chunk: the length of y is known at run
 import numpy as np
 
 
-def pendulums_tangents(y, y_dot, y_active, k, pull, pull_dot, pull_active, values, values_dot):
+def pendulums_tangents(
+    y, y_dot, y_active, k, pull, pull_dot, pull_active, factor, factor_dot, factor_active, values,
+    values_dot, values_active, array, array_dot, array_active,
+):
     """Values of pendulums and their tangents in many directions."""
     directions = y_dot.shape[-1]
     n = len(y) // 2  # L78
@@ -46,29 +49,44 @@ def pendulums_tangents(y, y_dot, y_active, k, pull, pull_dot, pull_active, value
             pull_active[i] = True
     if n != len(angle):
         raise ValueError("arrays of different lengths meet (line 83); write x[:1] to repeat one element")
-    # L83: return np.concatenate((speed, pull - np.sin(angle)))
-    factor = np.empty(len(angle))
-    factor_dot = np.empty((len(angle), directions))
-    for i in range(len(factor)):
+    for i in range(len(factor)):  # L83: return np.concatenate((speed, pull - np.sin(angle)))
         factor_by_angle = np.cos(angle[i])
         factor[i] = np.sin(angle[i])
-        for k_2 in range(directions):
-            factor_dot[i, k_2] = factor_by_angle * angle_dot[i, k_2]
+        if angle_active[i]:
+            for k_2 in range(directions):
+                factor_dot[i, k_2] = factor_by_angle * angle_dot[i, k_2]
+            factor_active[i] = True
+        elif factor_active[i]:
+            factor_dot[i, :] = 0.0
+            factor_active[i] = False
     for i in range(n):
         values[i] = pull[i] - factor[i]
-        for k_2 in range(directions):
-            values_dot[i, k_2] = pull_dot[i, k_2] - factor_dot[i, k_2]
-    array = np.empty(len(speed) + n)
-    array_dot = np.empty((len(speed) + n, directions))
+        if pull_active[i] or factor_active[i]:
+            for k_2 in range(directions):
+                values_dot[i, k_2] = pull_dot[i, k_2] - factor_dot[i, k_2]
+            values_active[i] = True
+        elif values_active[i]:
+            values_dot[i, :] = 0.0
+            values_active[i] = False
     for i in range(len(speed)):
         array[i] = speed[i]
-        for k_2 in range(directions):
-            array_dot[i, k_2] = speed_dot[i, k_2]
+        if speed_active[i]:
+            for k_2 in range(directions):
+                array_dot[i, k_2] = speed_dot[i, k_2]
+            array_active[i] = True
+        elif array_active[i]:
+            array_dot[i, :] = 0.0
+            array_active[i] = False
     for i in range(n):
         at = len(speed) + i
         array[at] = values[i]
-        for k_2 in range(directions):
-            array_dot[at, k_2] = values_dot[i, k_2]
+        if values_active[i]:
+            for k_2 in range(directions):
+                array_dot[at, k_2] = values_dot[i, k_2]
+            array_active[at] = True
+        elif array_active[at]:
+            array_dot[at, :] = 0.0
+            array_active[at] = False
     return array, array_dot
 
 
@@ -81,20 +99,29 @@ def pendulums_jacobian(y, k):
     pull = np.empty(len(y) // 2)
     pull_dot = np.zeros((len(y) // 2, directions))
     pull_active = np.zeros(len(y) // 2, np.bool_)
+    factor = np.empty(len(y[:len(y) // 2]))
+    factor_dot = np.zeros((len(y[:len(y) // 2]), directions))
+    factor_active = np.zeros(len(y[:len(y) // 2]), np.bool_)
     values = np.empty(len(y) // 2)
-    values_dot = np.empty((len(y) // 2, directions))
+    values_dot = np.zeros((len(y) // 2, directions))
+    values_active = np.zeros(len(y) // 2, np.bool_)
+    array = np.empty(len(y[len(y) // 2:]) + len(y) // 2)
+    array_dot = np.zeros((len(y[len(y) // 2:]) + len(y) // 2, directions))
+    array_active = np.zeros(len(y[len(y) // 2:]) + len(y) // 2, np.bool_)
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
             y_active[column] = True
         value, value_dot = pendulums_tangents(
-            y, y_dot, y_active, k, pull, pull_dot, pull_active, values, values_dot
+            y, y_dot, y_active, k, pull, pull_dot, pull_active, factor, factor_dot, factor_active,
+            values, values_dot, values_active, array, array_dot, array_active,
         )
         if first == 0:
-            jac = np.empty((len(value), len(y)))
+            jac = np.zeros((len(value), len(y)))
         for row in range(len(value)):
-            for column in range(first, min(first + directions, len(y))):
-                jac[row, column] = value_dot[row, column - first]
+            if array_active[row]:
+                for column in range(first, min(first + directions, len(y))):
+                    jac[row, column] = value_dot[row, column - first]
         for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 0.0
             y_active[column] = False

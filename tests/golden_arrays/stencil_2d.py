@@ -57,7 +57,7 @@ def stencil_2d_jacobian(u, r):
             u_dot[column, column - first] = 1.0
             u_active[column] = True
         value, value_dot = stencil_2d_tangents(
-            u, u_dot.reshape(u.shape + (directions,)), u_active.reshape(u.shape), r
+            u, u_dot.reshape(u.shape + (directions,)), u_active.reshape(u.shape), r,
         )
         if first == 0:
             jac = np.empty((value.size, u.size))

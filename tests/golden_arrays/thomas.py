@@ -89,7 +89,7 @@ def thomas_jacobian(a, b, c, d):
             d_dot[column - len(b), column - first] = 1.0
             d_active[column - len(b)] = True
         value, value_dot = thomas_tangents(
-            a, b, b_dot, b_active, c, d, d_dot, d_active, cp, cp_dot, cp_active
+            a, b, b_dot, b_active, c, d, d_dot, d_active, cp, cp_dot, cp_active,
         )
         if first == 0:
             jac = np.empty((len(value), len(b)))
