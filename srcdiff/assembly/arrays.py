@@ -92,17 +92,17 @@ class ArrayAssembly:
                     names[t.name] = None
         return [*names][:12] + (["..."] if len(names) > 12 else [])
 
-    def directions(self) -> list[str]:
-        """How the directions are laid out, and why, in lines."""
+    def directions(self) -> str:
+        """How the directions are laid out, and why, in one line or two."""
         if not self.chunks.in_rows:
-            return ["one: tangents have the shapes of their values"]
+            return "one: tangents have the shapes of their values"
         open_ = [i.name for i in self.inputs if any(None in leaf.shape for leaf in leaves(i.structure))]
         if not open_:
-            return [f"{self.chunks.chunk} at once"]
+            return f"{self.chunks.chunk} at once"
         why = f"the length of {', '.join(open_)} is known at run time"
-        found = [f"{self.chunks.chunk or f'up to {WIDTH}'} at once, chunk by chunk: {why}"]
+        found = f"{self.chunks.chunk or f'up to {WIDTH}'} at once, chunk by chunk: {why}"
         if self.chunks.flags:
-            found.append("rows of tangents that no direction of a chunk reaches are not computed")
+            found += "\nrows of tangents that no direction of a chunk reaches are not computed"
         return found
 
     def _check_independence(self) -> None:

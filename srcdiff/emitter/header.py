@@ -46,7 +46,7 @@ def header(assembly: Any, differentiator: Any, branches: Mapping[int, str]) -> s
     if differentiator is not None and "rows" in differentiator.forms:
         rows.append(("directions", "in rows through loops: one loop over all of them a block"))
     if differentiator is None and assembly.mode != "primal":
-        first, *more = assembly.directions()
+        first, *more = assembly.directions().split("\n")
         rows += [("directions", first), *(("", text) for text in more)]
     if assembly.assumed:
         rows.append(("assumed", f"{', '.join(assembly.assumed)}: float64, or as given by default"))
