@@ -19,10 +19,10 @@ import click
 from . import __version__
 from .cache_cli import cache
 from .errors import SrcdiffError
+from .modes import MODES
 
 __all__ = ["main"]
 
-MODES = ("jacobian", "value_and_jacobian", "matrix", "into", "jvp", "primal")
 
 
 class _Group(click.Group):

@@ -54,7 +54,8 @@ class Differentiable(_WithJacobian):
     ----------
     jacobian
         The Jacobian as a function of the same arguments, in the structure of the function's result; each leaf has the
-        shape of the output followed by that of the input. It has the further forms `matrix` and `into`.
+        shape of the output followed by that of the input. It has the further forms `matrix`, `into`, `into_with`
+        and `scratch`.
     value_and_jacobian
         `(f(*args), f.jacobian(*args))` from one pass.
     jvp
@@ -105,7 +106,9 @@ class Differentiable(_WithJacobian):
         return self._form("jvp")
 
     def emit(self, mode: str = "jacobian", types: Any = None) -> str:
-        """The generated source of one mode: "jacobian", "value_and_jacobian", "matrix", "into", "jvp" or "primal"."""
+        """The generated source of one mode: "jacobian", "value_and_jacobian", "matrix", "into", "into_with", "scratch",
+        "jvp" or "primal".
+        """
         return self._options.emit(self.__srcdiff_function__, mode, types)
 
     def cfunc(self, prototype: str | None = None, *, order: str = "C") -> Any:
@@ -393,8 +396,9 @@ def emit(
 ) -> str:
     """The generated source: a complete module that needs only `math` and `numpy`.
 
-    `mode` is "jacobian", "value_and_jacobian", "matrix" (the m x n matrix), "into" (the same, filled in), "jvp" or
-    "primal". Where neither `types` nor annotations say otherwise, arguments are taken to be float64.
+    `mode` is "jacobian", "value_and_jacobian", "matrix" (the m x n matrix), "into" (the same, filled in), "into_with"
+    (that with scratch of the caller's), "scratch" (which makes it), "jvp" or "primal". Where neither `types` nor
+    annotations say otherwise, arguments are taken to be float64.
 
     >>> from srcdiff import emit
     >>> def cube(x):

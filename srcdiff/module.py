@@ -27,3 +27,5 @@ class Module:
     """Of the matrix."""
     apart: tuple[tuple[str, str], ...] = ()
     """Pairs of arguments that must not share memory, since one of them is written."""
+    scratch: tuple[tuple[ScalarType | None, int], ...] = ()
+    """Dtype and rank of the arrays that a call takes memory for; no dtype where it is that of an argument."""

@@ -15,12 +15,10 @@ from .frontend.source import Source
 from .ir.expr import interning
 from .ir.statements import CallHelper, leaves, statements
 from .ir.verify import verify
+from .modes import MODES
 from .module import Module
 
-__all__ = ["MODES", "build", "needs_chunks"]
-
-
-MODES = ("jacobian", "value_and_jacobian", "matrix", "into", "jvp", "primal")
+__all__ = ["build", "needs_chunks"]
 
 
 def build(

@@ -15,6 +15,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from .differentiable import Differentiable, _differentiable
+from .modes import OF_JACOBIAN
 
 __all__ = ["Origin", "current", "find", "place_of", "places_of", "reduce_form"]
 
@@ -33,8 +34,9 @@ class Origin:
         from .frontend.unwrap import unwrap
 
         name = unwrap(self.function)[0].__name__
-        tail = {"primal": "", "object": "", "matrix": ".jacobian.matrix", "into": ".jacobian.into"}
-        return name + tail.get(self.mode, f".{self.mode}")
+        if self.mode in ("primal", "object"):
+            return name
+        return f"{name}.jacobian.{self.mode}" if self.mode in OF_JACOBIAN else f"{name}.{self.mode}"
 
 
 def form_of(holder: Any, mode: str) -> Any:
@@ -42,13 +44,13 @@ def form_of(holder: Any, mode: str) -> Any:
     if isinstance(holder, Differentiable):
         if mode in ("primal", "object"):
             return holder._primal if mode == "primal" else holder
-        return getattr(holder.jacobian if mode in ("matrix", "into") else holder, mode, None)
+        return getattr(holder.jacobian if mode in OF_JACOBIAN else holder, mode, None)
     origin = getattr(holder, "origin", None) if _identity(holder) else None
     if origin is None:
         return None
     if origin.mode == mode:
         return holder
-    return getattr(holder, mode) if origin.mode == "jacobian" and mode in ("matrix", "into") else None
+    return getattr(holder, mode) if origin.mode == "jacobian" and mode in OF_JACOBIAN else None
 
 
 def find(place: Place, mode: str) -> Any:

@@ -14,6 +14,7 @@ from ..errors import IndependentOutputError
 from ..frontend.entry import Lowered
 from ..ir.expr import Var
 from ..ir.statements import Leaf, Return, Structure, count_of, leaves, statements
+from ..modes import OWN
 from ..module import Module
 from ..rules.array_support import ARRAY_SUPPORT
 from ..rules.support import SUPPORT
@@ -35,8 +36,7 @@ class ArrayAssembly:
         self.program = lowered.program
         self.inputs = [lowered.inputs[name] for name in wrt]
         self.taken = set(lowered.names) | self.program.globals | set(SUPPORT) | set(ARRAY_SUPPORT)
-        own = {"jvp": ("primals", "tangents"), "into": ("out",)}.get(mode, ())
-        self.own = {name: self.fresh(name) for name in own}
+        self.own = {name: self.fresh(name) for name in OWN.get(mode, ())}
         filled = list(lowered.filled_arrays.values())
         self.returns_value = not filled
         if filled:
@@ -78,7 +78,10 @@ class ArrayAssembly:
         dtype = promoted(kinds)
         shapes = dict(self.lowered.guards)
         pairs = apart(self.lowered, self.own.get("out"))
-        return Module(text, entry, tuple(made[-1][1]), dict(self.program.objects), branches, shapes, dtype, pairs)
+        return Module(
+            text, entry, tuple(made[-1][1]), dict(self.program.objects), branches, shapes, dtype, pairs,
+            self.chunks.memory,
+        )  # fmt: skip
 
     def varying(self) -> list[str]:
         """The user's variables that depend on the inputs."""

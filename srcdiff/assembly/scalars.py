@@ -35,6 +35,7 @@ from ..ir.statements import (
     statements,
 )
 from ..ir.verify import verify
+from ..modes import FILLS, OWN, suffix_of
 from ..module import Module
 from ..optimize.dead import remove_dead
 from ..optimize.inline import inline_calls, size
@@ -44,8 +45,6 @@ from .parts import apart, bare, check_fills_only, definition, fresh_name, suppor
 
 _USED = frozenset({"np", "math", "cmath", *dir(builtins)})
 """What emitted code may need under its usual name."""
-
-_SUFFIX = {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}
 
 
 class ScalarAssembly:
@@ -69,8 +68,7 @@ class ScalarAssembly:
         self.wrt = list(wrt)
         self.program = lowered.program
         self.taken = set(lowered.names) | self.program.globals | set(SUPPORT)
-        own = {"jvp": ("primals", "tangents"), "into": ("out",)}.get(mode, ())
-        self.own = {name: self.fresh(name) for name in own}
+        self.own = {name: self.fresh(name) for name in OWN.get(mode, ())}
         self.inputs: list[Input] = [lowered.inputs[name] for name in wrt]
         self.labels = self._labels()
         self.input_structure: Structure | Leaf = (
@@ -86,6 +84,9 @@ class ScalarAssembly:
     def differentiate(self) -> None:
         """Compute the body, once."""
         if self.body is not None:
+            return
+        if self.mode == "scratch":
+            self.body = (Return((), tail="()"),)
             return
         body, self.differentiator = (self._primal(), None) if self.mode == "primal" else self._derivative()
         body = remove_dead(body)
@@ -133,7 +134,7 @@ class ScalarAssembly:
     def module(self) -> Module:
         program = self.program
         base = self.lowered.function.name
-        name = base + _SUFFIX.get(self.mode, f"_{self.mode}")
+        name = base + suffix_of(self.mode)
         self.differentiate()
         body, differentiator = self.body, self.differentiator
         assert body is not None
@@ -171,10 +172,7 @@ class ScalarAssembly:
                 )
 
     def _parameters(self) -> list[str]:
-        if self.mode == "jvp":
-            return [self.own["primals"], self.own["tangents"]]
-        own = [self.own["out"]] if self.mode == "into" else []
-        return [*own, *self.lowered.parameters]
+        return [*self.own.values(), *([] if self.mode == "jvp" else self.lowered.parameters)]
 
     def _prologue(self) -> Block:
         """Checks of shapes; for a JVP, the arguments unpacked."""
@@ -206,7 +204,7 @@ class ScalarAssembly:
         shapes = list(self.lowered.guards)
         if self.mode == "jvp":
             shapes += [(self._dot(n), shape) for n, shape in self.lowered.guards if n in self.wrt]
-        if self.mode == "into":
+        if self.mode in FILLS:
             rows = sum(count_of(leaf) for leaf in leaves(self.outputs))
             shapes.insert(0, (self.own["out"], (rows, len(self.labels))))
         return shapes
@@ -227,7 +225,7 @@ class ScalarAssembly:
 
     def layout(self) -> Layout:
         return Layout(
-            self.mode,
+            "into" if self.mode in FILLS else self.mode,
             self.outputs,
             self.input_structure,
             self.fresh,
@@ -326,7 +324,7 @@ def best(lowered: Lowered, assemble: Callable[[Lowered], ScalarAssembly]) -> Sca
     """The function as it is written, or with calls written out where that saves operations."""
     plain = assemble(lowered)
     body = lowered.function.body
-    few = plain.mode in ("primal", "jvp") or len(plain.labels) < 2
+    few = plain.mode in ("primal", "jvp", "scratch") or len(plain.labels) < 2
     if few or size(body) > 200 or lowered.program.dynamic:
         return plain
     names = set(lowered.program.globals)

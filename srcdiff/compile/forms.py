@@ -12,10 +12,11 @@ import numba
 from ..errors import ArgumentError, SourceError, WrtError
 from ..frontend.specs import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec
 from ..ir.types import FLOAT64
+from ..modes import FILLS, OWN
 from ..module import Module
 from ..places import Origin
 from .cpu import GeneratedDispatcher, make_stub, spec_of
-from .tiers import form_name, plain_and_parameters
+from .tiers import form_name, own_parameters, plain_and_parameters
 
 if TYPE_CHECKING:
     from ..frontend.source import Source
@@ -55,7 +56,6 @@ class Emitter:
     def __call__(self, specs: dict[str, Spec], checked: bool = True) -> Module:
         from ..pipeline import build
 
-        out = next(iter(specs.values())) if self.mode == "into" else None
         module = build(
             self.source,
             self.prepared(specs),
@@ -67,16 +67,36 @@ class Emitter:
             checked=checked,
             chunk=self.options.chunk,
         )
+        out = self._own(specs).get("out")
         if isinstance(out, ArraySpec) and out.dtype != module.dtype:
             raise ArgumentError(
                 f"the Jacobian of {self.source.name} for these arguments is {module.dtype}, and out is {out.dtype}",
                 hint=f"Pass an out of dtype {module.dtype}.",
             )
+        if self.mode == "into_with":
+            self._check_scratch(self._own(specs)["scratch"], module)
         return module
+
+    def _own(self, specs: dict[str, Spec]) -> dict[str, Spec]:
+        """What stands before the function's own arguments, by its usual name."""
+        return dict(zip(OWN.get(self.mode, ()), specs.values()))
+
+    def _check_scratch(self, scratch: Spec, module: Module) -> None:
+        items = scratch.items if isinstance(scratch, TupleSpec) else None
+        given = [(i.dtype, i.ndim) if isinstance(i, ArraySpec) else None for i in items] if items is not None else None
+        if given is None or len(given) != len(module.scratch) or not all(
+            one is not None and one[1] == ndim and dtype in (None, one[0])
+            for one, (dtype, ndim) in zip(given, module.scratch)
+        ):
+            name = self.source.name
+            raise ArgumentError(
+                f"this is no scratch for {name} and arguments of these types",
+                hint=f"Make it with {name}.jacobian.scratch and the same arguments.",
+            )
 
     def prepared(self, specs: dict[str, Spec]) -> dict[str, Spec]:
         """The types of the function's own arguments, checked."""
-        out = next(iter(specs.values())) if self.mode == "into" else None
+        own = self._own(specs)
         if self.mode == "jvp":
             specs = self._primals(specs)
         else:
@@ -85,8 +105,8 @@ class Emitter:
             if self.mode != "primal":
                 check_input(name, specs[name], self.options.strict)
             specs[name] = varying(name, specs[name])
-        if self.mode == "into":
-            _check_out(out)
+        if self.mode in FILLS:
+            _check_out(own["out"])
         return specs
 
     def _primals(self, specs: dict[str, Spec]) -> dict[str, Spec]:
@@ -182,7 +202,9 @@ class JacobianDispatcher(BatchedDispatcher):
     """The Jacobian as a function, and its other forms.
 
     `matrix` gives the m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order. `into(out, *args)`
-    fills `out`, of shape (m, n), with the matrix and allocates nothing.
+    fills `out`, of shape (m, n), with the matrix. What a function of arrays of any length needs for that, above all
+    tangents, it allocates once a call; `scratch(*args)` makes it beforehand, a tuple of arrays, and
+    `into_with(scratch, out, *args)` uses that, for arguments of the same types and lengths.
     """
 
     @functools.cached_property
@@ -192,6 +214,14 @@ class JacobianDispatcher(BatchedDispatcher):
     @functools.cached_property
     def into(self) -> Any:
         return self._other("into")
+
+    @functools.cached_property
+    def into_with(self) -> Any:
+        return self._other("into_with")
+
+    @functools.cached_property
+    def scratch(self) -> Any:
+        return self._other("scratch")
 
     def _other(self, mode: str) -> Any:
         if self.form is not None:
@@ -265,11 +295,8 @@ def stub_of(function: Callable[..., Any], mode: str) -> FunctionType:
     plain, names = plain_and_parameters(function)
     name = form_name(plain, mode)
     if mode == "jvp":
-        return make_stub(_jvp_signature, name, ["primals", "tangents"])
-    out = "out"
-    while out in names:
-        out += "_"
-    return make_stub(plain, name, names, (out,) if mode == "into" else ())
+        return make_stub(_jvp_signature, name, [*OWN[mode]])
+    return make_stub(plain, name, names, own_parameters(mode, names))
 
 
 def _jvp_signature(primals: Any, tangents: Any) -> Any:

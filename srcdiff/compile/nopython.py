@@ -15,6 +15,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import NativeValue, box, models, register_model, unbox
 
+from ..modes import OF_JACOBIAN
 from ..places import Origin
 from .guard import reduce_type
 
@@ -78,7 +79,7 @@ class _FormAttributes(AttributeTemplate):  # type: ignore[misc]
     key = FormType
 
     def generic_resolve(self, kind: Any, name: str) -> Any:
-        if name in ("matrix", "into") and kind.dispatcher.origin.mode == "jacobian":
+        if name in OF_JACOBIAN and kind.dispatcher.origin.mode == "jacobian":
             return getattr(kind.dispatcher, name)._numba_type_
         return _refuse(kind.dispatcher.origin, kind.dispatcher, name)
 

@@ -12,11 +12,12 @@ import contextlib
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FunctionType
 from typing import Any
 
 from ..frontend.unwrap import bind, unwrap
+from ..modes import FILLS, OF_JACOBIAN, OWN, suffix_of
 from ..places import Origin, reduce_form
 from .environment import artefact_key, environment
 from .key import Uncacheable, digest, fingerprint
@@ -45,7 +46,17 @@ def form_name(plain: FunctionType, mode: str) -> str:
     'plain_and_parameters_jacobian_into'
     """
     base = "lambda_" if plain.__name__ == "<lambda>" else plain.__name__
-    return base + {"primal": "", "matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(mode, f"_{mode}")
+    return base + suffix_of(mode)
+
+
+def own_parameters(mode: str, names: Collection[str]) -> tuple[str, ...]:
+    """What a call passes before the user's arguments."""
+    found: list[str] = []
+    for name in OWN.get(mode, ()):
+        while name in names:
+            name += "_"
+        found.append(name)
+    return tuple(found)
 
 
 def base_key(function: Callable[..., Any], options: Any) -> bytes:
@@ -102,17 +113,14 @@ def describe(value: Any) -> str | None:
 def _call_parameters(plain: FunctionType, names: list[str], mode: str) -> tuple[tuple[str, ...] | None, dict[str, Any]]:
     """Names of a call's arguments in order, and what they are when left out; no names if it takes any number."""
     if mode == "jvp":
-        return ("primals", "tangents"), {}
+        return OWN[mode], {}
     code = plain.__code__
     if code.co_flags & inspect.CO_VARARGS:
         return None, {}
     given = plain.__defaults__ or ()
     defaults = dict(zip(code.co_varnames[code.co_argcount - len(given) : code.co_argcount], given))
     defaults |= plain.__kwdefaults__ or {}
-    out = "out"
-    while out in names:
-        out += "_"
-    return (out, *names) if mode == "into" else tuple(names), defaults
+    return (*own_parameters(mode, names), *names), defaults
 
 
 class Form:
@@ -208,7 +216,7 @@ class Form:
         if config.DISABLE_JIT:
             dispatcher = dispatcher.interpreted
         modules = self._dispatcher.modules
-        writes = self._mode == "into" or bool(self._options.of)
+        writes = self._mode in FILLS or bool(self._options.of)
         known = 0
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -301,11 +309,13 @@ class JacobianForm(Form):
     """The Jacobian as a function, and its other forms.
 
     `matrix` gives the m x n matrix: all outputs, flattened, as rows; all inputs as columns; C order. `into(out, *args)`
-    fills `out`, of shape (m, n), with the matrix and allocates nothing.
+    fills `out`, of shape (m, n), with the matrix. What a function of arrays of any length needs for that, above all
+    tangents, it allocates once a call; `scratch(*args)` makes it beforehand, a tuple of arrays, and
+    `into_with(scratch, out, *args)` uses that, for arguments of the same types and lengths.
     """
 
     def __getattr__(self, name: str) -> Any:
-        if name not in ("matrix", "into"):
+        if name not in OF_JACOBIAN:
             return super().__getattr__(name)
         # Kept among the object's own attributes, with no descriptor of the class that slows `jacobian.into` down.
         return self.__dict__.setdefault(name, Form(self._function, name, self._options))

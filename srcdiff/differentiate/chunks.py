@@ -26,6 +26,8 @@ from ..ir.statements import (
     leaves,
     replace_returns,
 )
+from ..ir.types import ScalarType
+from ..modes import suffix_of
 from .driver import WIDTH, Driver
 from .helpers import HelperDerivatives
 from .pushforward import Pushforward
@@ -162,6 +164,8 @@ class Chunks:
         self.branches: dict[int, str] = {}
         self.slots = self._slots()
         self.scratch: dict[str, Allocate] = {}
+        self.memory: tuple[tuple[ScalarType | None, int], ...] = ()
+        """Dtype and rank of each array of the scratch."""
         self.flags: dict[str, str] = {}
         """By the name of a tangent, that of the flags of its rows."""
         self.returned: list[str] = []
@@ -345,14 +349,18 @@ class Chunks:
         for a, dot in work:
             signature += [a.target.name, *((dot, self.flags.get(dot, "")) if dot else ())]
         signature = [name for name in signature if name]
-        suffix = {"matrix": "_jacobian_matrix", "into": "_jacobian_into"}.get(self.mode, f"_{self.mode}")
+        suffix = suffix_of(self.mode)
         driver = Driver(self, inner, signature, pushforward.dots, work)
-        own = [self.own["out"]] if self.mode == "into" else []
+        self.memory = tuple((made.dtype, len(made.shape)) for made in driver.memory)
+        own = [*self.own.values()]
         many = "many" if isinstance(self.width, str) else self.width
+        entry = (base + suffix, [*own, *self.lowered.parameters], driver.body(), "")
+        if self.mode == "scratch":
+            return [entry], base + suffix
         doc = f"Values of {base} and their tangents in {many} direction{'s' * (many != 1)}."
         return [
             (inner, signature, body, doc),
-            (base + suffix, [*own, *self.lowered.parameters], driver.body(), ""),
+            entry,
         ], base + suffix
 
     def texts(self, body: Block) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..emitter.arrays import allocate_text, shape_text
+from ..emitter.arrays import shape_text
 from ..emitter.module import WIDTH as LINE
 from ..emitter.module import fill
 from ..emitter.printer import expression
 from ..ir.expr import Var
 from ..ir.statements import Allocate, Block, Leaf, Line, Structure, count_of, leaves
-from ..ir.types import FLOAT64, ScalarType, promote
+from ..ir.types import BOOL, FLOAT64, ScalarType, promote
+from ..modes import FILLS
 from .reach import clearing
 from .structures import dtype_argument, promoted, structured, sum_text
 
@@ -23,6 +24,25 @@ __all__ = ["WIDTH", "Driver"]
 
 WIDTH = 64
 """Directions a chunk at most: eight vectors of eight numbers; measured in benchmarks/README.md."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """An array of the driver's."""
+
+    name: str
+    shape: tuple[str, ...]
+    dtype: ScalarType | None
+    like: str = ""
+    """The dtype as text, where only the call knows it."""
+    zero: bool = True
+
+    @property
+    def text(self) -> str:
+        shape = self.shape[0] if len(self.shape) == 1 else shape_text(list(self.shape))
+        kind = f", {self.like}" if self.dtype is None else dtype_argument(self.dtype)
+        kind = ", np.bool_" if self.dtype == BOOL else kind
+        return f"{self.name} = np.{'zeros' if self.zero else 'empty'}({shape}{kind})"
 
 
 class Driver:
@@ -42,13 +62,15 @@ class Driver:
         self.first, self.column, self.row = fresh("first"), fresh("column"), fresh("row")
         self.width = str(chunks.chunk or chunks.width)
         """How many directions a chunk has, as text."""
-        self.whole = chunks.mode in ("matrix", "into")
+        self.fills = chunks.mode in FILLS
+        self.whole = self.fills or chunks.mode == "matrix"
         self.out = chunks.own.get("out") or (fresh("out") if self.whole else "")
         self.items = self._items()
         self.filled_flags = {n: chunks.flags[d] for n, d in chunks.filled_dots.items() if d in chunks.flags}
         """Flags of arrays that the function fills, by their names."""
         self.reached = self._reached()
         self.starts = self._starts()
+        self.memory = self._memory()
 
     def _items(self) -> list[tuple[Leaf, list[str], list[str]]]:
         """For each leaf of the output: names of its values and of their tangents."""
@@ -113,25 +135,13 @@ class Driver:
             passes = c.fresh("passes")
             lines.append(f"{passes} = max(1, -(-{columns} // {WIDTH}))")
             lines.append(f"{self.width} = 8 * max(1, -(-{columns} // (8 * {passes})))")
-        for slot in c.slots:
-            lines.append(f"{slot.dot} = np.zeros({self._seed_shape(slot)}{dtype_argument(self._dtype(slot))})")
-            if slot.dot in c.flags:
-                none = "False" if self._is_number(slot) else f"np.zeros({slot.count}, np.bool_)"
-                lines.append(f"{c.flags[slot.dot]} = {none}")
-        for name, dot in c.zeroed:
-            lines.append(f"{dot} = np.zeros({name}.shape + ({self.width},), {name}.dtype)")
-        for array, work_dot in self.work:
-            made = replace(array, fill="empty")
-            lines.append(allocate_text(made))
-            if work_dot in c.flags:
-                lines.append(allocate_text(replace(array, fill="zeros"), self.width, work_dot))
-                lines.append(self._flags_of(c.flags[work_dot], [expression(e, 1) for e in array.shape]))
-            elif work_dot:
-                lines.append(allocate_text(made, self.width, work_dot))
-        for name, (leaf, _, dots) in zip(c.lowered.filled_arrays, self.items):
-            lines.append(f"{dots[0]} = np.zeros({name}.shape + ({self.width},){dtype_argument(leaf.dtype)})")
-            if name in self.filled_flags:
-                lines.append(f"{self.filled_flags[name]} = np.zeros({name}.shape, np.bool_)")
+        if c.mode == "scratch":
+            lines += [made.text for made in self.memory]
+            names = ", ".join(made.name for made in self.memory)
+            lines.append(f"return ({names}{',' if len(self.memory) == 1 else ''})")
+            return tuple(map(Line, lines))
+        lines += self._handed_in() if c.mode == "into_with" else [made.text for made in self.memory]
+        lines += [f"{c.flags[slot.dot]} = False" for slot in c.slots if slot.dot in c.flags and self._is_number(slot)]
         inside: list[str] = []
         self._pass(inside, static)
         if static:
@@ -142,21 +152,63 @@ class Driver:
         for name, (_, values, _) in zip(c.lowered.filled_arrays, self.items):
             lines.append(f"{name}[:] = {values[0]}")
         lines.append(f"return {self._result()}")
-        if self.c.mode == "into":
+        if self.fills:
             lines.pop()
-        return tuple(Line(line) for line in lines)
+        return tuple(map(Line, lines))
 
-    def _seed_shape(self, slot: Slot) -> str:
-        width = self.width
+    def _memory(self) -> list[Memory]:
+        """What a call takes memory for, once: tangents of inputs, and arrays that all passes share."""
+        c = self.c
+        made: list[Memory] = []
+        for slot in c.slots:
+            made.append(Memory(slot.dot, self._seed_shape(slot), self._dtype(slot)))
+            if slot.dot in c.flags and not self._is_number(slot):
+                made.append(Memory(c.flags[slot.dot], (slot.count,), BOOL))
+        ranks = c.lowered.array_ranks
+        for name, dot in c.zeroed:
+            lengths = [f"len({name})"] if ranks[name] == 1 else [f"{name}.shape[{i}]" for i in range(ranks[name])]
+            made.append(Memory(dot, (*lengths, self.width), None, f"{name}.dtype"))
+        for array, work_dot in self.work:
+            lengths = [expression(e, 1) for e in array.shape]
+            dtype = array.target.type.dtype  # type: ignore[attr-defined]
+            made.append(Memory(array.target.name, tuple(lengths), dtype, zero=False))
+            if work_dot:
+                made.append(Memory(work_dot, (*lengths, self.width), dtype, zero=work_dot in c.flags))
+            if work_dot in c.flags:
+                made.append(Memory(c.flags[work_dot], tuple(lengths), BOOL))
+        for name, (leaf, values, dots) in zip(c.lowered.filled_arrays, self.items):
+            rank = len(leaf.shape)
+            lengths = [f"len({name})"] if rank == 1 else [f"{name}.shape[{i}]" for i in range(rank)]
+            made.append(Memory(values[0], tuple(lengths), leaf.dtype, zero=False))
+            made.append(Memory(dots[0], (*lengths, self.width), leaf.dtype))
+            if name in self.filled_flags:
+                made.append(Memory(self.filled_flags[name], tuple(lengths), BOOL))
+        return made
+
+    def _handed_in(self) -> list[str]:
+        """Memory that the caller passes: its shapes are checked, and what must be zero is set so."""
+        if not self.memory:
+            return []
+        names = ", ".join(made.name for made in self.memory)
+        lines = [f"{names}{',' if len(self.memory) == 1 else ''} = {self.c.own['scratch']}"]
+        tests = [f"{made.name}.shape != {shape_text(list(made.shape))}" for made in self.memory]
+        lines += ["if (", f"    {tests[0]}", *(f"    or {test}" for test in tests[1:]), "):"]
+        lines += ['    raise ValueError("the scratch is for arguments of other lengths")']
+        ranks = {made.name: len(made.shape) for made in self.memory}
+        for made in self.memory:
+            if made.name in self.c.flags and self.c.flags[made.name] in ranks:
+                flags = self.c.flags[made.name]
+                lines += clearing(made.name, flags, ranks[flags], self.width)
+            elif made.zero and made.dtype != BOOL:
+                lines.append(f"{made.name}[:] = 0.0")
+        return lines
+
+    def _seed_shape(self, slot: Slot) -> tuple[str, ...]:
         if slot.is_array:
             assert slot.leaf is not None
-            n = slot.input.name
-            if len(slot.leaf.shape) == 1:
-                return f"(len({n}), {width})"
-            return f"({n}.size, {width})"
-        if self._is_number(slot):
-            return width
-        return f"({slot.count}, {width})"
+            name = slot.input.name
+            return (f"len({name})" if len(slot.leaf.shape) == 1 else f"{name}.size", self.width)
+        return (self.width,) if self._is_number(slot) else (slot.count, self.width)
 
     def _is_number(self, slot: Slot) -> bool:
         atoms = slot.input.atoms
@@ -209,7 +261,7 @@ class Driver:
         owners = {c.flags[s.dot]: s for s in c.slots if s.dot in c.flags}
         filled = dict(zip(c.lowered.filled_arrays, self.items))
         for name, (leaf, values, dots) in filled.items():
-            lines.append(f"{values[0]} = {name}.copy()")
+            lines.append(f"{values[0]}[:] = {name}")
             if name in self.filled_flags:
                 lines += clearing(dots[0], self.filled_flags[name], len(leaf.shape), self.width)
             elif not static:
@@ -249,9 +301,6 @@ class Driver:
             text = f"{name}.reshape({f'{shape} + ({self.width},)' if name == slot.dot else shape})"
         return f"{text}.copy()" if slot.input.name in self.c.lowered.written_arrays else text
 
-    def _flags_of(self, name: str, lengths: list[str]) -> str:
-        return f"{name} = np.zeros({lengths[0] if len(lengths) == 1 else shape_text(lengths)}, np.bool_)"
-
     # -- what comes out ---------------------------------------------------------------------------------------------
 
     def _size(self, leaf: Leaf, names: Sequence[str]) -> str:
@@ -267,7 +316,7 @@ class Driver:
             total = self.starts[-1][1]
             fill = "zeros" if any(self.reached) else "empty"
             made.append(f"{self.out} = np.{fill}(({self._offsets()[-1]}, {total}){dtype_argument(promoted(kinds))})")
-        elif self.c.mode == "into":
+        elif self.fills:
             shape = f"({self._offsets()[-1]}, {self.starts[-1][1]})"
             made.append(f"if {self.out}.shape != {shape}:")
             made.append(f'    raise ValueError("{self.out} must have a row an output and a column an input")')

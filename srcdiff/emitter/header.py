@@ -7,10 +7,11 @@ from typing import Any
 
 from ..analyses.liveness import reads
 from ..ir.statements import Assign, CallHelper, Leaf, Structure, leaves, statements
+from ..modes import FILLS
 
 __all__ = ["header"]
 
-_WHAT = {"primal": "Scalar form of", "jvp": "Directional derivative of"}
+_WHAT = {"primal": "Scalar form of", "jvp": "Directional derivative of", "scratch": "Scratch for the Jacobian of"}
 
 
 def header(assembly: Any, differentiator: Any, branches: Mapping[int, str]) -> str:
@@ -29,7 +30,7 @@ def header(assembly: Any, differentiator: Any, branches: Mapping[int, str]) -> s
         "",
     ]
     rows: list[tuple[str, str]] = []
-    if assembly.mode != "primal":
+    if assembly.mode not in ("primal", "scratch"):
         fixed = f"; constant {', '.join(constants)}" if constants else ""
         rows.append(("forward mode", f"inputs {', '.join(inputs)}{fixed}"))
         varying = assembly.varying() if differentiator is None else _varying(lowered, differentiator)
@@ -38,14 +39,14 @@ def header(assembly: Any, differentiator: Any, branches: Mapping[int, str]) -> s
     rows.append(("returns", _returns(assembly)))
     if lowered.guards:
         rows.append(("shapes", ", ".join(f"{name} {shape}" for name, shape in lowered.guards)))
-    if branches and assembly.mode != "primal":
+    if branches and assembly.mode not in ("primal", "scratch"):
         places = ", ".join(f"L{line}" for line in sorted(branches))
         rows.append(("branches", f"{places}: derivative of the branch taken"))
     if differentiator is not None and "accumulated" in differentiator.forms:
         rows.append(("order", "blocks accumulated: values, then partials, then the chain rule"))
     if differentiator is not None and "rows" in differentiator.forms:
         rows.append(("directions", "in rows through loops: one loop over all of them a block"))
-    if differentiator is None and assembly.mode != "primal":
+    if differentiator is None and assembly.mode != "primal" and hasattr(assembly, "directions"):
         first, *more = assembly.directions().split("\n")
         rows += [("directions", first), *(("", text) for text in more)]
     if assembly.assumed:
@@ -92,12 +93,14 @@ def _returns(assembly: Any) -> str:
         return value
     if mode == "jvp":
         return f"({value}, its tangent)"
+    if mode == "scratch":
+        return "the arrays that into_with takes, for arguments of these lengths"
     shape = "m x n"
     if all(None not in leaf.shape for leaf in leaves(assembly.outputs)) and hasattr(assembly, "labels"):
         shape = f"{sum(_count(leaf) for leaf in leaves(assembly.outputs))} x {len(assembly.labels)}"
     if mode == "matrix":
         return f"the matrix {shape}: outputs by inputs"
-    if mode == "into":
+    if mode in FILLS:
         return f"nothing; fills out, {shape}: outputs by inputs"
     structure = wrt if isinstance(assembly.outputs, Leaf) else f"for each result {wrt}"
     return f"{value}, {structure}" if mode == "value_and_jacobian" else structure

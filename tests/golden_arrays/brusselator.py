@@ -64,13 +64,14 @@ def brusselator_jacobian(t, y, dy):
     directions = 8 * max(1, -(-columns // (8 * passes)))
     y_dot = np.zeros((len(y), directions))
     y_active = np.zeros(len(y), np.bool_)
-    dy_filled_dot = np.zeros(dy.shape + (directions,))
-    dy_active = np.zeros(dy.shape, np.bool_)
+    dy_filled = np.empty(len(dy))
+    dy_filled_dot = np.zeros((len(dy), directions))
+    dy_active = np.zeros(len(dy), np.bool_)
     for first in range(0, max(columns, 1), directions):
         for column in range(first, min(first + directions, len(y))):
             y_dot[column, column - first] = 1.0
             y_active[column] = True
-        dy_filled = dy.copy()
+        dy_filled[:] = dy
         dy_filled_dot[dy_active] = 0.0
         dy_active[:] = False
         brusselator_tangents(t, y, y_dot, y_active, dy_filled, dy_filled_dot, dy_active)
