@@ -88,11 +88,13 @@ def both(actual, wanted, relative):
     return None
 
 
-def run_emitted(case, chunk=None):
+def run_emitted(case, chunk=None, watch=None):
     text = emitted(case.function, case.arguments(), wrt=case.wrt, of=case.of, chunk=chunk)
     assert "import srcdiff" not in text, "emitted text needs srcdiff"
     scope = {"__name__": "emitted"}
     exec(compile(text, "<emitted>", "exec"), scope)
+    if watch is not None:
+        watch(scope, case.function.__name__)
     derivative = scope[f"{case.function.__name__}_value_and_jacobian"]
     return both(called(derivative, case.function, case.arguments(), case.of), expected(case), case.relative)
 

@@ -4,6 +4,9 @@ A pass that follows another must find zeros in the rows that the earlier one rea
 there are many passes, and each reaches other rows.
 """
 
+import inspect
+import itertools
+
 import aliasing_patterns
 import array_runs
 import corpus_arrays
@@ -15,10 +18,27 @@ from srcdiff import emit, jacobian, jacobian_compiled
 CASES = {**corpus_arrays.all_cases(), **aliasing_patterns.CASES}
 
 
-@pytest.mark.parametrize("chunk", (1, 3))
-@pytest.mark.parametrize("name", CASES)
+def watch(scope, name):
+    """After every pass, rows without a flag hold zeros."""
+    inner = scope.get(f"{name}_tangents")
+    if inner is None:
+        return
+    parameters = inspect.signature(inner).parameters
+
+    def checked(*args):
+        result = inner(*args)
+        given = dict(zip(parameters, args))
+        for flags, dot in ((p, p.replace("_active", "_dot")) for p in parameters if "_active" in p):
+            if isinstance(given[flags], np.ndarray):
+                assert not np.any(given[dot][~given[flags]]), f"{dot} has rows that {flags} does not tell of"
+        return result
+
+    scope[f"{name}_tangents"] = checked
+
+
+@pytest.mark.parametrize(("name", "chunk"), zip(CASES, itertools.cycle((1, 3))))
 def test_few_directions_a_pass(name, chunk, monkeypatch):
-    monkeypatch.setitem(array_runs.RUNS, "few", lambda case: array_runs.run_emitted(case, chunk))
+    monkeypatch.setitem(array_runs.RUNS, "few", lambda case: array_runs.run_emitted(case, chunk, watch))
     outcome = array_runs.judge(CASES[name], "few")
     assert outcome.kind in ("ok", "refused"), f"{name}: {outcome}"
 
