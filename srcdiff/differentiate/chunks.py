@@ -352,16 +352,16 @@ class Chunks:
         suffix = suffix_of(self.mode)
         driver = Driver(self, inner, signature, pushforward.dots, work)
         self.memory = tuple((made.dtype, len(made.shape)) for made in driver.memory)
-        own = [*self.own.values()]
-        many = "many" if isinstance(self.width, str) else self.width
-        entry = (base + suffix, [*own, *self.lowered.parameters], driver.body(), "")
+        maker = (base + suffix_of("scratch"), [*self.lowered.parameters], driver.maker(), "")
         if self.mode == "scratch":
-            return [entry], base + suffix
+            return [maker], base + suffix
+        many = "many" if isinstance(self.width, str) else self.width
         doc = f"Values of {base} and their tangents in {many} direction{'s' * (many != 1)}."
-        return [
+        made = [
             (inner, signature, body, doc),
-            entry,
-        ], base + suffix
+            (base + suffix, [*self.own.values(), *self.lowered.parameters], driver.body(), ""),
+        ]
+        return ([maker, *made] if self.mode == "into_with" else made), base + suffix
 
     def texts(self, body: Block) -> list[str]:
         return self.derivatives.texts(body)

@@ -71,6 +71,10 @@ class Driver:
         self.reached = self._reached()
         self.starts = self._starts()
         self.memory = self._memory()
+        self.static = chunks.single_pass
+        """Whether all columns are known to go through at once."""
+        self.columns = "" if self.static else fresh("columns")
+        self.head, self.checks = self._head()
 
     def _items(self) -> list[tuple[Leaf, list[str], list[str]]]:
         """For each leaf of the output: names of its values and of their tangents."""
@@ -114,7 +118,32 @@ class Driver:
             bounds.append((start, sum_text(text, known)))
         return bounds
 
+    def maker(self) -> Block:
+        """The function that makes the scratch of a call."""
+        names = ", ".join(made.name for made in self.memory)
+        last = f"return ({names}{',' if len(self.memory) == 1 else ''})"
+        return tuple(map(Line, (*self.head, *(made.text for made in self.memory), last)))
+
     def body(self) -> Block:
+        c = self.c
+        lines = [*self.head[: self.checks], *c.distinct(), *self.head[self.checks :]]
+        lines += self._handed_in() if c.mode == "into_with" else [made.text for made in self.memory]
+        lines += [f"{c.flags[slot.dot]} = False" for slot in c.slots if slot.dot in c.flags and self._is_number(slot)]
+        inside: list[str] = []
+        self._pass(inside)
+        if self.static:
+            lines += inside
+        else:
+            lines.append(f"for {self.first} in range(0, max({self.columns}, 1), {self.width}):")
+            lines += [f"    {line}" for line in inside]
+        for name, (_, values, _) in zip(c.lowered.filled_arrays, self.items):
+            lines.append(f"{name}[:] = {values[0]}")
+        if not self.fills:
+            lines.append(f"return {self._result()}")
+        return tuple(map(Line, lines))
+
+    def _head(self) -> tuple[list[str], int]:
+        """Lines that check what is given and count columns and passes; and how many of them are checks."""
         c = self.c
         lines: list[str] = list(c.lowered.unpacking)
         for name, shape in c.lowered.guards:
@@ -125,36 +154,14 @@ class Driver:
             words = f"{shape[0]} element{'s' * (shape[0] != 1)}" if len(shape) == 1 else f"shape {shape}"
             lines.append(f'    raise ValueError("{name} must have {words}")')
         lines += c.lowered.prelude
-        lines += c.distinct()
-        total = self.starts[-1][1]
-        static = c.single_pass
-        columns = "" if static else c.fresh("columns")
-        if not static:
-            lines.append(f"{columns} = {total}")
+        checks = len(lines)
+        if not self.static:
+            lines.append(f"{self.columns} = {self.starts[-1][1]}")
         if c.chunk is None:
             passes = c.fresh("passes")
-            lines.append(f"{passes} = max(1, -(-{columns} // {WIDTH}))")
-            lines.append(f"{self.width} = 8 * max(1, -(-{columns} // (8 * {passes})))")
-        if c.mode == "scratch":
-            lines += [made.text for made in self.memory]
-            names = ", ".join(made.name for made in self.memory)
-            lines.append(f"return ({names}{',' if len(self.memory) == 1 else ''})")
-            return tuple(map(Line, lines))
-        lines += self._handed_in() if c.mode == "into_with" else [made.text for made in self.memory]
-        lines += [f"{c.flags[slot.dot]} = False" for slot in c.slots if slot.dot in c.flags and self._is_number(slot)]
-        inside: list[str] = []
-        self._pass(inside, static)
-        if static:
-            lines += inside
-        else:
-            lines.append(f"for {self.first} in range(0, max({columns}, 1), {self.width}):")
-            lines += [f"    {line}" for line in inside]
-        for name, (_, values, _) in zip(c.lowered.filled_arrays, self.items):
-            lines.append(f"{name}[:] = {values[0]}")
-        lines.append(f"return {self._result()}")
-        if self.fills:
-            lines.pop()
-        return tuple(map(Line, lines))
+            lines.append(f"{passes} = max(1, -(-{self.columns} // {WIDTH}))")
+            lines.append(f"{self.width} = 8 * max(1, -(-{self.columns} // (8 * {passes})))")
+        return lines, checks
 
     def _memory(self) -> list[Memory]:
         """What a call takes memory for, once: tangents of inputs, and arrays that all passes share."""
@@ -219,16 +226,16 @@ class Driver:
         found = promote(*kinds) if kinds else FLOAT64
         return found if found.is_differentiable and found.bits else FLOAT64
 
-    def _range(self, j: int, static: bool) -> tuple[str, str]:
+    def _range(self, j: int) -> tuple[str, str]:
         """The columns of input j that this chunk holds."""
         start, end = self.starts[j]
-        if static:
+        if self.static:
             return start, end
         low = self.first if start == "0" else f"max({self.first}, {start})"
         return low, f"min({self.first} + {self.width}, {end})"
 
-    def _loop(self, j: int, static: bool, *texts: str) -> list[str]:
-        low, high = self._range(j, static)
+    def _loop(self, j: int, *texts: str) -> list[str]:
+        low, high = self._range(j)
         bounds = high if low == "0" else f"{low}, {high}"
         return [f"for {self.column} in range({bounds}):", *(f"    {text}" for text in texts)]
 
@@ -238,24 +245,24 @@ class Driver:
             f"{self.column} - ({start})"
         )
 
-    def _direction(self, static: bool) -> str:
-        return self.column if static else f"{self.column} - {self.first}"
+    def _direction(self) -> str:
+        return self.column if self.static else f"{self.column} - {self.first}"
 
-    def _seeds(self, static: bool, on: bool) -> list[str]:
+    def _seeds(self, on: bool) -> list[str]:
         lines: list[str] = []
         value = "1.0" if on else "0.0"
         for j, slot in enumerate(self.c.slots):
             number = self._is_number(slot)
-            place = self._direction(static) if number else f"{self._local(j)}, {self._direction(static)}"
+            place = self._direction() if number else f"{self._local(j)}, {self._direction()}"
             seeds = [f"{slot.dot}[{place}] = {value}"]
             if slot.dot in self.c.flags:
                 seeds.append(f"{self.c.flags[slot.dot]}{'' if number else f'[{self._local(j)}]'} = {on}")
-            lines += self._loop(j, static, *seeds)
+            lines += self._loop(j, *seeds)
         return lines
 
-    def _pass(self, lines: list[str], static: bool) -> None:
+    def _pass(self, lines: list[str]) -> None:
         c = self.c
-        lines += self._seeds(static, True)
+        lines += self._seeds(True)
         args: list[str] = []
         slots = {s.dot: s for s in c.slots}
         owners = {c.flags[s.dot]: s for s in c.slots if s.dot in c.flags}
@@ -264,7 +271,7 @@ class Driver:
             lines.append(f"{values[0]}[:] = {name}")
             if name in self.filled_flags:
                 lines += clearing(dots[0], self.filled_flags[name], len(leaf.shape), self.width)
-            elif not static:
+            elif not self.static:
                 lines.append(f"{dots[0]}[:] = 0.0")
         for p in self.signature:
             if p in filled:
@@ -288,10 +295,10 @@ class Driver:
             lines += [f"{call}(", *(f"    {line}" for line in fill(args, LINE - 12)), ")"]
         else:
             lines.append(f"{call}({', '.join(args)})")
-        self._allocate(lines, static)
-        self._collect(lines, static)
-        if not static:
-            lines += self._seeds(static, False)
+        self._allocate(lines)
+        self._collect(lines)
+        if not self.static:
+            lines += self._seeds(False)
 
     def _seed_argument(self, slot: Slot, name: str) -> str:
         """Tangents of an input, or their flags, as the function takes them."""
@@ -308,7 +315,7 @@ class Driver:
             return f"len({names[0]})" if len(leaf.shape) == 1 else f"{names[0]}.size"
         return str(count_of(leaf))
 
-    def _allocate(self, lines: list[str], static: bool) -> None:
+    def _allocate(self, lines: list[str]) -> None:
         """Results whose size is known once the function has run."""
         made: list[str] = []
         if self.c.mode == "matrix":
@@ -334,7 +341,7 @@ class Driver:
                     kind = dtype_argument(promoted([leaf.dtype, self._dtype(slot)]))
                     fill = "zeros" if self.reached[o] else "empty"
                     made.append(f"{name} = np.{fill}(({self._size(leaf, values)}, {slot.count}){kind})")
-        if static:
+        if self.static:
             lines += made
         else:
             lines.append(f"if {self.first} == 0:")
@@ -353,8 +360,8 @@ class Driver:
                 text = f"{text} + {size}" if text else size
         return [*found, sum_text(text, known)]
 
-    def _collect(self, lines: list[str], static: bool) -> None:
-        direction = self._direction(static)
+    def _collect(self, lines: list[str]) -> None:
+        direction = self._direction()
         for o, ((leaf, values, dots), offset) in enumerate(zip(self.items, self._offsets())):
             if None in leaf.shape:
                 rows, flags = dots[0], self.reached[o]
@@ -375,14 +382,14 @@ class Driver:
                 for j in range(len(self.c.slots)):
                     target = self._target(o, j, at if self.whole else self.row)
                     text = f"{target} = {rows}[{self.row}, {direction}]"
-                    lines += [f"{indent}{line}" for line in self._loop(j, static, text)]
+                    lines += [f"{indent}{line}" for line in self._loop(j, text)]
                 continue
             for i, dot in enumerate(dots):
                 at = str(i)
                 if self.whole:
                     at = str(int(offset) + i) if offset.isdigit() else sum_text(offset, i)
                 for j in range(len(self.c.slots)):
-                    lines += self._loop(j, static, f"{self._target(o, j, at)} = {dot}[{direction}]")
+                    lines += self._loop(j, f"{self._target(o, j, at)} = {dot}[{direction}]")
 
     def _target(self, o: int, j: int, row: str) -> str:
         if self.whole:

@@ -1,8 +1,11 @@
 """The text of a batch of a program with arrays of run-time lengths: a call of its derivative for each point.
 
     def field_jacobian_batch(first, last, out, y, force):
+        if first == last:
+            return
+        scratch = field_jacobian_scratch(y[first], force)
         for i in range(first, last):
-            field_jacobian_into(out[i], y[i], force)
+            field_jacobian_into_with(scratch, out[i], y[i], force)
 
 The lengths of the results are known once the function has run. They are the same at all points, or the loop raises.
 """
@@ -19,6 +22,7 @@ from ..differentiate.structures import promoted
 from ..frontend.entry import Lowered
 from ..frontend.specs import Spec
 from ..ir.statements import Leaf, Structure, leaves
+from ..modes import suffix_of
 from .calls import Argument, Batch, call_text
 
 if TYPE_CHECKING:
@@ -35,7 +39,7 @@ def array_batch(
 ) -> Batch:  # fmt: skip
     """The module for a batch of an array program; `specs` are those of a single point."""
     direct = mode == "jacobian" and _direct(lowered, inputs)
-    form = "into" if direct else mode
+    form = "into_with" if direct else mode
     assembly = ArrayAssembly(lowered, inputs, single, form, options.strict, (), options.chunk)
     structure: Structure | Leaf = (
         assembly.inputs[0].structure if single else Structure(tuple(one.structure for one in assembly.inputs))
@@ -45,15 +49,20 @@ def array_batch(
     indices = list(dict.fromkeys(a.gathered for a in arguments if a.gathered))
     taken = {*(a.name for a in arguments), *indices}
     labels = ["out"] if len(targets) == 1 else [f"out_{k}" for k in range(len(targets))]
-    own = (fresh_name(key, taken, assembly.program.globals) for key in ("first", "last", "i", "result", *labels))
-    first, last, i, result, *outs = own
+    keys = ("first", "last", "i", "result", "scratch", *labels)
+    own = (fresh_name(key, taken, assembly.program.globals) for key in keys)
+    first, last, i, result, scratch, *outs = own
     passed = call_text(specs, arguments, i)
 
     def loop(entry: str) -> str:
         lines = [f"def {name}({', '.join([first, last, *outs, *(a.name for a in arguments), *indices])}):"]
+        if direct:
+            maker = lowered.function.name + suffix_of("scratch")
+            lines += [f"    if {first} == {last}:", "        return"]
+            lines.append(f"    {scratch} = {maker}({', '.join(call_text(specs, arguments, first))})")
         lines.append(f"    for {i} in range({first}, {last}):")
         if direct:
-            lines.append(f"        {entry}({', '.join([_matrix(targets[0], outs[0], i), *passed])})")
+            lines.append(f"        {entry}({', '.join([scratch, _matrix(targets[0], outs[0], i), *passed])})")
             return "\n".join(lines) + "\n"
         call = f"{entry}({', '.join(passed)})"
         lines.append(f"        {result} = {call}" if targets else f"        {call}")
