@@ -105,7 +105,7 @@ class DynamicIndex(DynamicArrays):
             value = self.evaluate(part.value)
             if isinstance(value, Object) and value.value is None:
                 parts.append(None)
-            elif isinstance(value, Sequence_) and not value.is_list:
+            elif isinstance(value, Sequence_) and not value.is_list and len(node.slice) == 1:
                 parts.extend(self.index_entry(item, part.value) for item in value.items)
             else:
                 parts.append(self.index_entry(value, part.value))

@@ -200,7 +200,8 @@ class Expressions(Comparisons):
         if isinstance(found, (tuple, list)):
             items = [self.constant_value(item, f"{text}_{i}", node) for i, item in enumerate(found)]
             record = type(found) if isinstance(found, tuple) and hasattr(found, "_fields") else None
-            return Sequence_(items, False, record, prefix=text)
+            frozen = f"{text} is a constant outside the function" if isinstance(found, list) else None
+            return Sequence_(items, isinstance(found, list), record, prefix=text, frozen=frozen)
         if isinstance(found, dict):
             return Dictionary({key: Later(self, item, f"{text}_{key}", node) for key, item in found.items()})  # type: ignore[misc]
         return Object(found, text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import libcst as cst
 
+from ..analyses.liveness import reads
 from ..errors import SrcdiffError, UnsupportedType
 from ..ir.expr import Const, Expr, Var, is_atom
 from ..ir.statements import Allocate, Assign, Break, CallHelper, Continue, Origin, Rebind, Statement, View
@@ -211,6 +212,9 @@ class Flow:
                 bound.append((name, self._place(name, value, targets, values)))
         self.incoming = {}
         if batch:
+            rebound = {t.name for t, _ in batch}
+            values = [self.temporary_copy(f"{t.name}_new", v) if rebound & reads(v) else v
+                      for t, v in zip(targets, values)]  # fmt: skip
             self.emit(Rebind(tuple(t for t, _ in batch), tuple(v for _, v in batch)))
         moves = _real_moves(targets, values)
         if moves:

@@ -1,0 +1,128 @@
+"""What programs written as users write them found: each gave a wrong number, failed or was refused once."""
+
+import array_reference
+import dual
+import numpy as np
+import pytest
+from random_programs import run_emitted
+
+import srcdiff
+from srcdiff.errors import WrtError
+
+Y = np.array([0.3, -0.8, 0.5])
+A = np.arange(9.0).reshape(3, 3) / 7 - 0.3
+VALUES = {"y": Y, "z": np.array([1.1, 0.4, -0.7]), "A": A, "c": 0.6, "x": 1.3}
+
+ORDER = [2, 0]
+TRUTHS = [True, False, True]
+TABLE = np.array([[0, 2], [1, 1]])
+NESTED = [[0, 2], [1, 1]]
+
+
+def an_array_renamed_beside_its_element(y):
+    a, b = y, 2.0
+    a, b = b * a, a[0]
+    return a * b
+
+
+def an_array_and_a_number_exchanged(y, c):
+    a, b = c, y
+    a, b = b * a, a
+    return a * b
+
+
+def an_array_shortened_beside_its_length(y, c):
+    a, t = y * 1.0, (c, 1.0)
+    for _ in range(2):
+        a, t = a[1:], (a[0], t[0] * a[1] * len(a))
+    return a * t[0] * t[1]
+
+
+def rows_turned_beside_an_element(A):
+    a, b = A, A[0]
+    for _ in range(2):
+        a, b, c = a.T, a[0] * a[1, 1], a[2, 1]
+    return a * c + b
+
+
+def rows_of_a_constant_list(A):
+    (a, b, c), _, _ = A
+    return A[ORDER] * a + b * c
+
+
+def places_of_constant_lists(A):
+    _, _, (a, b, c) = A
+    return A[ORDER, ORDER] * a, A[ORDER, 1], A[1, ORDER] * b * c
+
+
+def places_of_a_table(y):
+    a, b, c = y
+    v = np.array([a * b, b * c, c * a])
+    return v[TABLE] * y[NESTED] + v[[[0, 1], [1, 2]]]
+
+
+def masks_of_known_length(y):
+    a, b, c = y
+    v = np.array([a * b, b * c, c * a])
+    return v[TRUTHS] * y[np.array(TRUTHS)] + v[[True, False, True]]
+
+
+def a_tuple_beside_an_index(A):
+    B = np.stack((A, 2.0 * A))
+    return B[(0, 1), 1]
+
+
+RIGHT = [
+    an_array_renamed_beside_its_element,
+    an_array_and_a_number_exchanged,
+    an_array_shortened_beside_its_length,
+    rows_turned_beside_an_element,
+    rows_of_a_constant_list,
+    places_of_constant_lists,
+    places_of_a_table,
+    masks_of_known_length,
+    a_tuple_beside_an_index,
+]
+
+
+def arguments_of(function):
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    return tuple(VALUES[name] for name in names)
+
+
+@pytest.mark.parametrize("function", RIGHT, ids=lambda f: f.__name__)
+def test_right(function):
+    args = arguments_of(function)
+    wrt = tuple(range(len(args))) if len(args) > 1 else 0
+    expected = array_reference.value_and_jacobian(function, args)
+    assert dual.mismatch(run_emitted(function, args, wrt=wrt), expected, 1e-9) is None
+
+
+@pytest.mark.parametrize("function", [an_array_and_a_number_exchanged, places_of_a_table], ids=lambda f: f.__name__)
+def test_compiled(function):
+    args = arguments_of(function)
+    expected = array_reference.value_and_jacobian(function, args)
+    found = srcdiff.jacobian_compiled(function).value_and_jacobian(*args)
+    assert dual.mismatch(found, expected, 1e-9) is None
+
+
+def with_a_mask(y, mask):
+    return np.where(mask, y, 2.0 * y)
+
+
+def of_a_settings_tuple(x, t):
+    return x * t[0] if t[1] else x
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "types", "named"),
+    [
+        (with_a_mask, (Y, Y > 0.0), "float64[:], bool[:]", "mask is an array of truth values"),
+        (of_a_settings_tuple, (1.0, (2.0, True)), "float64, (float64, bool)", r"t\[1\] is a truth value"),
+    ],
+)
+def test_truth_values_cannot_vary(function, args, types, named):
+    with pytest.raises(WrtError, match=rf"test_user_programs.py:\d+:\d+: {named}"):
+        srcdiff.jacobian(function)(*args)
+    with pytest.raises(WrtError, match=named):
+        srcdiff.emit(function, types=types)
