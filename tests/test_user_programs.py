@@ -7,7 +7,7 @@ import pytest
 from random_programs import run_emitted
 
 import srcdiff
-from srcdiff.errors import WrtError
+from srcdiff.errors import UnsupportedCall, UnsupportedType, WrtError
 
 Y = np.array([0.3, -0.8, 0.5])
 A = np.arange(9.0).reshape(3, 3) / 7 - 0.3
@@ -72,7 +72,51 @@ def a_tuple_beside_an_index(A):
     return B[(0, 1), 1]
 
 
+def powers_of_integers_in_arrays_of_floats(y, c):
+    a, _, _ = y
+    z = np.zeros(3)
+    z[0], z[1], z[2] = 1, 2, 4
+    v = np.array((4, 2), dtype=np.float64)
+    return z**-1 * c, v[0] ** -1 * a, np.full(2, 2, np.float64) ** -1 * c, (np.ones(len(y)) + 3) ** -1 * y
+
+
+def arrays_filled_with_what_they_round(y):
+    a, _, _ = y
+    w = np.full(3, 2.7, int)
+    u = np.full_like(w, fill_value=1.5)
+    return w * y, u * a, np.zeros_like(y, int) + np.array([1.0, 0.0, 2.0]).astype(bool) * y, np.eye(3, dtype=int)[0] * a
+
+
+def arrays_filled_with_what_they_round_of_any_length(y):
+    n = len(y)
+    w = np.full(n, 2.7, int)
+    return w * y, np.full_like(w, 1.5) * y, np.where(np.ones(n, dtype=bool), y, 2.0 * y)
+
+
+def filled_by_a_helper(out, v):
+    for i in range(len(out)):
+        out[i] = v[i] ** (i + 1)
+
+
+def an_array_that_a_helper_fills(y):
+    a, _, _ = y
+    w = np.empty(3)
+    filled_by_a_helper(w, y)
+    filled_by_a_helper(w[1:], y[:2] * w[:2])
+    return w * a
+
+
+def numbers_that_are_all_true(y, c):
+    a, b, _ = y
+    return y.all() * c, all([a, b]) * y, any((a, c)) * c
+
+
 RIGHT = [
+    numbers_that_are_all_true,
+    powers_of_integers_in_arrays_of_floats,
+    arrays_filled_with_what_they_round,
+    arrays_filled_with_what_they_round_of_any_length,
+    an_array_that_a_helper_fills,
     an_array_renamed_beside_its_element,
     an_array_and_a_number_exchanged,
     an_array_shortened_beside_its_length,
@@ -98,10 +142,13 @@ def test_right(function):
     assert dual.mismatch(run_emitted(function, args, wrt=wrt), expected, 1e-9) is None
 
 
-@pytest.mark.parametrize("function", [an_array_and_a_number_exchanged, places_of_a_table], ids=lambda f: f.__name__)
+COMPILED = [powers_of_integers_in_arrays_of_floats, places_of_a_table]
+
+
+@pytest.mark.parametrize("function", COMPILED, ids=lambda f: f.__name__)
 def test_compiled(function):
     args = arguments_of(function)
-    expected = array_reference.value_and_jacobian(function, args)
+    expected = dual.value_and_jacobian(function, args)
     found = srcdiff.jacobian_compiled(function).value_and_jacobian(*args)
     assert dual.mismatch(found, expected, 1e-9) is None
 
@@ -126,3 +173,51 @@ def test_truth_values_cannot_vary(function, args, types, named):
         srcdiff.jacobian(function)(*args)
     with pytest.raises(WrtError, match=named):
         srcdiff.emit(function, types=types)
+
+
+def without_its_last_element(y):
+    a, b, _ = y
+    w = np.empty(3)
+    w[0], w[1] = a, b
+    return 2.0 * w
+
+
+def summed_without_its_last_element(y):
+    a, b, _ = y
+    w = np.empty(3)
+    w[:2] = a, b
+    s = w.sum()
+    return s * a
+
+
+@pytest.mark.parametrize("function", [without_its_last_element, summed_without_its_last_element])
+def test_elements_that_have_no_value(function):
+    with pytest.raises(UnsupportedType, match=r"test_user_programs.py:\d+:\d+: an element of .* value"):
+        srcdiff.emit(function)
+
+
+def of_bytes(y):
+    return np.array([300.0, 2.0]).astype(np.uint8) * y
+
+
+def test_integers_that_wrap_are_refused():
+    with pytest.raises(UnsupportedType, match="an array of uint8, whose numbers wrap"):
+        srcdiff.emit(of_bytes, types="float64[:]")
+
+
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [
+        (lambda A: np.trace(A, 1), "np.trace does not take 1 here"),
+        (lambda A: np.trace(A, offset=1), "np.trace"),
+        (lambda A: np.ravel(A, "F"), "np.ravel does not take 'F' here"),
+        (lambda A: A.flatten("F"), "the method flatten does not take 'F' here"),
+        (lambda A: np.eye(3, 3, 1) * A, "np.eye"),
+        (lambda A: np.diag(A[0], k=1), "np.diag"),
+        (lambda A: np.copy(A, "F"), "np.copy does not take 'F' here"),
+    ],
+)
+@pytest.mark.parametrize("shapes", [None, {"A": (3, 3)}], ids=["open", "known"])
+def test_arguments_that_would_be_ignored(function, named, shapes):
+    with pytest.raises(UnsupportedCall, match=named):
+        srcdiff.emit(function, types="float64[:, :]", shapes=shapes)

@@ -10,8 +10,8 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Opaque, Select
 from ..ir.types import COMPLEX128, FLOAT64, INT64, WEAK_FLOAT, ScalarType, promote
 from .arrays import Arrays, count_of, scalar_of
-from .dtypes import dtype_of
-from .values import Array, Object, OpenArray, Scalar, Sequence_, Value
+from .dtypes import converted, dtype_of
+from .values import Array, Object, OpenArray, Scalar, Sequence_, Value, is_undefined
 
 __all__ = ["FUNCTIONS", "METHODS"]
 
@@ -47,22 +47,25 @@ def _cast(lowerer: Arrays, a: Array, kind: ScalarType | None, node: cst.Call) ->
     """A copy with another dtype."""
     if kind is None:
         return lowerer.array(a.items, a.shape, a.dtype if a.dtype.bits else None)
-    items = list(a.items)
-    if kind.kind == "int" and a.dtype.kind != "int":
-        items = [Call("int", (e,), INT64, "int") for e in items]
-    elif a.dtype.kind == "complex" and kind.kind == "float":
-        lowerer.fail(node, UnsupportedType, "a complex array made real", "Use .real.")
-    return lowerer.array(items, a.shape, kind)
+    return lowerer.array([converted(lowerer, e, kind, node) for e in a.items], a.shape, kind)
 
 
 @function("array", "asarray", "ascontiguousarray", "asfortranarray", "copy", "float64array")
 def _array(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     _keyword(self, keywords, ("dtype", "copy"), node)
-    dtype = dtype_of(self, keywords.get("dtype") or (arguments[1] if len(arguments) > 1 else None), node)
+    given = arguments[1] if len(arguments) > 1 and not self.source.code(node.func).endswith("copy") else None
+    dtype = dtype_of(self, keywords.get("dtype") or given, node)
     source = self.settle(arguments[:1], node)[0] if isinstance(arguments[0], OpenArray) else arguments[0]
     if isinstance(source, Array) and self.source.code(node.func).endswith("asarray") and dtype in (None, source.dtype):
         return source
     return _cast(self, self.as_array(source, node), dtype, node)
+
+
+def _filler(value: Expr, dtype: ScalarType) -> Expr:
+    """Zero, one or nothing as an element of an array."""
+    if isinstance(value, Const):
+        return Const({"int": int, "bool": bool}.get(dtype.kind, float)(value.value))
+    return Opaque(UNDEFINED, dtype) if is_undefined(value) else value
 
 
 def _filled(value: Expr) -> Function:
@@ -71,7 +74,7 @@ def _filled(value: Expr) -> Function:
         shape = self.shape_of(keywords["shape"] if "shape" in keywords else arguments[0], node)
         given = keywords.get("dtype") or (arguments[1] if len(arguments) > 1 else None)
         dtype = dtype_of(self, given, node) or FLOAT64
-        item = Const(int(value.value)) if isinstance(value, Const) and dtype.kind == "int" else value
+        item = _filler(value, dtype)
         return self.array([item] * count_of(shape), shape, dtype)
 
     return build
@@ -100,19 +103,21 @@ def _full(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node
     _keyword(self, keywords, ("dtype", "fill_value"), node)
     shape = self.shape_of(arguments[0], node)
     value = self.as_scalar(keywords["fill_value"] if "fill_value" in keywords else arguments[1], node)
-    item = self.temporary("fill", value.expr)
-    dtype = dtype_of(self, keywords.get("dtype"), node)
-    return self.array([item] * count_of(shape), shape, dtype)
+    dtype = dtype_of(self, keywords.get("dtype") or (arguments[2] if len(arguments) > 2 else None), node)
+    e = value.expr if dtype is None else converted(self, value.expr, dtype, node)
+    return self.array([self.temporary("fill", e)] * count_of(shape), shape, dtype)
 
 
 def _like(value: Expr | None) -> Function:
     def build(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-        _keyword(self, keywords, ("dtype",), node)
+        _keyword(self, keywords, ("dtype",) if value is not None else ("dtype", "fill_value"), node)
         a = self.as_array(arguments[0], node)
-        dtype = dtype_of(self, keywords.get("dtype"), node) or a.dtype
-        item = value if value is not None else self.as_scalar(arguments[1], node).expr
-        if isinstance(item, Const) and dtype.kind == "int":
-            item = Const(int(item.value))
+        values = list(arguments[1:])
+        fill = value
+        if fill is None:
+            fill = self.as_scalar(keywords["fill_value"] if "fill_value" in keywords else values.pop(0), node).expr
+        dtype = dtype_of(self, keywords.get("dtype") or (values[0] if values else None), node) or a.dtype
+        item = converted(self, self.temporary("fill", fill), dtype, node) if value is None else _filler(fill, dtype)
         return self.array([item] * len(a.slots), a.shape, dtype)
 
     return build

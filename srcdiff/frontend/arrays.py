@@ -10,6 +10,7 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Const, Expr, Op, Opaque, is_atom, topological
 from ..ir.types import FLOAT64, ScalarType, common
 from .describe import describe
+from .dtypes import element_of
 from .dynamic_reductions import DynamicReductions
 from .values import Array, Cells, Dynamic, Lazy, Object, OpenArray, Scalar, Sequence_, Value
 
@@ -25,7 +26,7 @@ class Arrays(DynamicReductions):
             dtype = common([e.type for e in items]) if items else FLOAT64
             if dtype.bits == 0:
                 dtype = ScalarType(dtype.kind, 64)
-        return Array(Cells(list(items), dtype), tuple(shape), tuple(range(len(items))))
+        return Array(Cells([element_of(e, dtype) for e in items], dtype), tuple(shape), tuple(range(len(items))))
 
     def as_array(self, value: Value, node: cst.CSTNode) -> Array:
         """A value as an array: nested tuples and lists become rows."""

@@ -13,6 +13,7 @@ from ..ir.expr import Const, Expr, Load, Var
 from ..ir.statements import Assign
 from .calls import Calls
 from .describe import describe
+from .dtypes import element_of
 from .expressions import BINARY, _indices
 from .extents import Extent
 from .program import Refine
@@ -289,6 +290,7 @@ class Assignments(Calls):
         if cells.prefix is None:
             cells.prefix = self.fresh("array")
         targets: list[Var] = []
+        values = [element_of(e, cells.dtype) for e in values]
         for slot, e in zip(target.slots, values):
             if cells.dtype.kind in ("int", "bool") and e.type.is_differentiable:
                 self.fail(

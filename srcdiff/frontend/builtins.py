@@ -10,7 +10,7 @@ import libcst as cst
 import numpy as np
 
 from ..errors import UnsupportedCall, UnsupportedType
-from ..ir.expr import Call, Const, Logic, Op, Opaque
+from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Opaque
 from ..ir.types import BOOL, COMPLEX128, INT64, promote
 from ..rules.scalar import BY_SPELLING, Rule
 from .array_functions import FUNCTIONS, METHODS
@@ -18,6 +18,7 @@ from .arrays import Arrays
 from .describe import describe
 from .dynamic import shifted
 from .dynamic_functions import DYNAMIC
+from .given import GivenKeywords, GivenValues
 from .values import Array, Dictionary, Dynamic, Lazy, Object, OpenArray, Range, Scalar, Sequence_, Stream, Value
 
 __all__ = ["Builtins"]
@@ -255,7 +256,7 @@ class Builtins(Arrays):
         decisive = op == "or"
         if any(t.known is decisive for t in tests):
             return Scalar(Const(decisive), decisive)
-        rest = [t.expr for t in tests if t.known is None]
+        rest = [_as_condition(t.expr) for t in tests if t.known is None]
         if not rest:
             return Scalar(Const(not decisive), not decisive)
         return Scalar(Logic(op, *rest) if len(rest) > 1 else rest[0])
@@ -307,12 +308,20 @@ class Builtins(Arrays):
         node: cst.Call,
     ) -> Value:
         """A call of one of our own implementations: what it cannot take is the user's to change."""
+        given, named = GivenValues(arguments), GivenKeywords(keywords)
         try:
-            return function(arguments, keywords, node)
+            found = function(given, named, node)
         except (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError) as error:
             detail = str(error).partition("\n")[0].removeprefix("source: ")
             what = f": {detail}" if isinstance(error, np.exceptions.AxisError) else ""
             self.fail(node, UnsupportedCall, f"{text} with these arguments{what}", "Check their number and types.")
+        if given.unread() or named.unread():
+            plain = [self.source.code(a.value) for a in node.args if a.keyword is None and not a.star]
+            places = [i - len(given) for i in given.unread()]
+            unread = [*(plain[i] for i in places if -i <= len(plain)), *(f"{key}=" for key in named.unread())]
+            what = unread[0] if unread else "so many arguments"
+            self.fail(node, UnsupportedCall, f"{text} does not take {what} here", "Leave it out, or write a loop.")
+        return found
 
     # -- provided by the subclasses ---------------------------------------------------------------------------------
 
@@ -414,6 +423,11 @@ class Builtins(Arrays):
     def own_item(self, base: Sequence_, value: Value) -> Value:
         """An appended item keeps its value when the variable it came from changes."""
         return self.pin(value, f"{base.prefix or 'item'}_{len(base.items)}")
+
+
+def _as_condition(e: Expr) -> Expr:
+    """A truth value: `a and b` of two numbers is one of them."""
+    return e if e.type == BOOL else Compare(("!=",), (e, Const(0)))
 
 
 def _conjugate(value: Scalar) -> Scalar:

@@ -11,7 +11,7 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Select
 from ..ir.statements import Assign, If, Rebind, Store, View
 from ..ir.types import FLOAT64, INT64, ScalarType, common, promote
-from .dtypes import dtype_of
+from .dtypes import converted, dtype_of
 from .dynamic import Indexed, shifted
 from .extents import Extent
 from .values import Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Value
@@ -88,7 +88,7 @@ def _ones(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
 
 
 def _one(dtype: ScalarType) -> Expr:
-    return Const(1) if dtype.kind in ("int", "bool") else Const(1.0)
+    return Const({"int": 1, "bool": True}.get(dtype.kind, 1.0))
 
 
 def _constant(
@@ -104,9 +104,10 @@ def _full(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
     extents, lengths = _shape(self, keywords.get("shape") or arguments[0], node)
     value = _argument(arguments, keywords, 1, "fill_value")
     assert value is not None
-    e = self.held(self.as_scalar(value, node).expr)
+    e = self.as_scalar(value, node).expr
     dtype = dtype_of(self, _argument(arguments, keywords, 2, "dtype"), node) or e.type
-    return _constant(self, extents, lengths, e, dtype if dtype.bits else ScalarType(dtype.kind, 64))
+    dtype = dtype if dtype.bits else ScalarType(dtype.kind, 64)
+    return _constant(self, extents, lengths, self.held(converted(self, e, dtype, node)), dtype)
 
 
 @dynamic_function("zeros_like", "empty_like")
@@ -130,9 +131,8 @@ def _ones_like(self: DynamicReductions, arguments: list[Value], keywords: dict[s
         return _constant(self, source.shape, lengths, _one(dtype), dtype)
     value = _argument(arguments, keywords, 1, "fill_value")
     assert value is not None
-    e = self.held(self.as_scalar(value, node).expr)
-    self.check_kind(dtype, e.type, node)
-    return _constant(self, source.shape, lengths, e, dtype)
+    e = converted(self, self.as_scalar(value, node).expr, dtype, node)
+    return _constant(self, source.shape, lengths, self.held(e), dtype)
 
 
 @dynamic_function("eye", "identity")
@@ -142,8 +142,10 @@ def _eye(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Va
     extents, lengths = _shape(self, shape, node)
     dtype = dtype_of(self, keywords.get("dtype"), node) or FLOAT64
 
+    one, zero = converted(self, Const(1.0), dtype, node), converted(self, Const(0.0), dtype, node)
+
     def element(at: tuple[Expr, ...]) -> Expr:
-        return Select(Compare(("==",), (at[0], at[1])), Const(1.0), Const(0.0))
+        return Select(Compare(("==",), (at[0], at[1])), one, zero)
 
     return Lazy(dtype, tuple(extents), tuple(lengths), element, ())
 
@@ -191,8 +193,9 @@ def _linspace(self: DynamicReductions, arguments: list[Value], keywords: dict[st
 @dynamic_function("array", "asarray", "ascontiguousarray", "copy", "asfortranarray", "astype", "flatten")
 def _copy(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     only(self, keywords, ("dtype", "copy"), node)
-    dtype = dtype_of(self, _argument(arguments, keywords, 1, "dtype"), node)
     name = self.source.code(node.func).rpartition(".")[2]
+    converts = name not in ("copy", "flatten")
+    dtype = dtype_of(self, _argument(arguments, keywords, 1, "dtype") if converts else None, node)
     if isinstance(arguments[0], Sequence_):
         source: Indexed = self.stack_rows(arguments[0], node)
         if dtype in (None, source.dtype):
@@ -200,7 +203,7 @@ def _copy(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
     else:
         source = self.spill(arguments[0], node)
     if dtype is not None and dtype != source.dtype:
-        return self.lazy(lambda x: _converted(self, x, dtype, node), [source], node)
+        return self.lazy(lambda x: Scalar(converted(self, x.expr, dtype, node)), [source], node)
     if isinstance(source, Lazy):
         return source
     if name in ("asarray", "ascontiguousarray", "asfortranarray"):
@@ -215,14 +218,6 @@ def _copy(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
     self.emit(Rebind((self.variable(target, base.dtype, rank),), (view,)))
     shape = (self.product_extent(base),) if name == "flatten" else base.shape
     return Dynamic(target, base.dtype, shape, self.site(node))
-
-
-def _converted(self: DynamicReductions, x: Scalar, dtype: ScalarType, node: cst.Call) -> Scalar:
-    if x.type.kind == "complex" and dtype.kind != "complex":
-        self.fail(node, UnsupportedType, "a complex array made real", "Use .real.")
-    if dtype.kind in ("int", "bool"):
-        return Scalar(Call(dtype.kind, (x.expr,), dtype, dtype.kind))
-    return Scalar(Call("cast", (x.expr,), dtype, f"np.{dtype.numpy}"))
 
 
 @dynamic_function("reshape")

@@ -12,7 +12,18 @@ import libcst as cst
 from ..analyses.liveness import reads
 from ..errors import SrcdiffError, UnsupportedType
 from ..ir.expr import Const, Expr, Var, is_atom
-from ..ir.statements import Allocate, Assign, Break, CallHelper, Continue, Origin, Rebind, Statement, View
+from ..ir.statements import (
+    Allocate,
+    Assign,
+    Break,
+    CallHelper,
+    Continue,
+    Origin,
+    Rebind,
+    Statement,
+    View,
+    expressions_of,
+)
 from ..ir.types import ArrayType, ScalarType
 from .merge import Merge, Path, count_writes, flow_back
 from .program import Program, Signal
@@ -30,6 +41,7 @@ from .values import (
     cells_of,
     copy_environment,
     defined,
+    has_undefined,
     is_undefined,
 )
 
@@ -125,6 +137,12 @@ class Flow:
 
     def emit(self, statement: Statement) -> None:
         self.program.count_statement(self)
+        if has_undefined(*expressions_of(statement)):
+            assert self.program.statement is not None
+            self.fail(
+                self.program.statement, UnsupportedType, "an element of an array is read before it has a value",
+                "Use np.zeros, or write every element first.",
+            )  # fmt: skip
         self.assigning(statement)
         self.block.append(replace(statement, origin=self.origin) if statement.origin is None else statement)
 

@@ -200,7 +200,8 @@ class Subscripts(Choices):
         if isinstance(value, Sequence_):
             value = self.as_array(value, node)
         if isinstance(value, Array) and value.shape:
-            places = [self._known_index(Scalar(i, i.value if isinstance(i, Const) else None), node) for i in value.items]
+            items = [Scalar(i, i.value if isinstance(i, Const) else None) for i in value.items]
+            places = [self._known_index(item, node) for item in items]
             if len({isinstance(p, bool) for p in places}) > 1:
                 self.fail(node, UnsupportedType, "a list of indices mixes integers and truth values", "")
             return np.array(places, dtype=None if places else np.int64).reshape(value.shape)
