@@ -22,7 +22,8 @@ METHODS = {
     "ravel": "ravel", "flatten": "ravel", "reshape": "reshape", "transpose": "transpose", "trace": "trace",
     "cumsum": "cumsum", "astype": "astype", "fill": "fill", "any": "any", "all": "all", "diagonal": "diag",
     "var": "var", "std": "std", "clip": "clip", "tolist": "tolist", "squeeze": "squeeze", "cumprod": "cumprod",
-    "argmax": "argmax", "argmin": "argmin",
+    "argmax": "argmax", "argmin": "argmin", "argsort": "argsort", "take": "take", "repeat": "repeat",
+    "nonzero": "nonzero",
 }  # fmt: skip
 
 
@@ -145,10 +146,23 @@ def _full_like(self: Arrays, arguments: list[Value], keywords: dict[str, Value],
 
 @function("eye", "identity")
 def _eye(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    _keyword(self, keywords, ("dtype",), node)
-    shape = self.shape_of(Sequence_(arguments[:2] if len(arguments) > 1 else arguments * 2), node)
-    items: list[Expr] = [Const(1.0) if i == j else Const(0.0) for i in range(shape[0]) for j in range(shape[1])]
-    return self.array(items, shape, dtype_of(self, keywords.get("dtype"), node) or FLOAT64)
+    _keyword(self, keywords, ("dtype", "k"), node)
+    shape = self.shape_of(Sequence_(arguments[:2] if len(arguments) > 1 else [arguments[0]] * 2), node)
+    k = _offset(self, keywords.get("k") or (arguments[2] if len(arguments) > 2 else None), node)
+    dtype = dtype_of(self, keywords.get("dtype"), node) or FLOAT64
+    one, zero = _filler(Const(1.0), dtype), _filler(Const(0.0), dtype)
+    items = [one if i + k == j else zero for i in range(shape[0]) for j in range(shape[1])]
+    return self.array(items, shape, dtype)
+
+
+def _offset(self: Arrays, value: Value | None, node: cst.Call) -> int:
+    """Which diagonal: `k=` of a matrix."""
+    if value is None:
+        return 0
+    known = self.as_scalar(value, node).constant
+    if not isinstance(known, int):
+        self.needs_known(node, "the number of a diagonal must be known when compiling")
+    return int(known)
 
 
 @function("arange")
@@ -242,23 +256,25 @@ def _mean(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node
     return self.reduce(mean, arguments, keywords, node)
 
 
-def _spread(self: Arrays, items: list[Expr], root: bool, node: cst.Call) -> Expr:
+def _spread(self: Arrays, items: list[Expr], root: bool, freedom: int, node: cst.Call) -> Expr:
     if not items:
         self.fail(node, UnsupportedType, "the variance of an empty array", "")
     mean = self.temporary("mean", Op("/", self.total(items), Const(len(items))))
     deviations = [self.temporary("deviation", Op("-", e, mean)) for e in items]
-    variance = Op("/", self.inner(deviations, deviations), Const(len(items)))
+    variance = Op("/", self.inner(deviations, deviations), Const(len(items) - freedom))
     return Call("sqrt", (variance,), promote(variance.type, WEAK_FLOAT), "math.sqrt") if root else variance
 
 
 @function("var")
 def _var(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    return self.reduce(lambda items: _spread(self, items, False, node), arguments, keywords, node)
+    freedom = self.degrees_of_freedom(keywords, node)
+    return self.reduce(lambda items: _spread(self, items, False, freedom, node), arguments, keywords, node)
 
 
 @function("std")
 def _std(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    return self.reduce(lambda items: _spread(self, items, True, node), arguments, keywords, node)
+    freedom = self.degrees_of_freedom(keywords, node)
+    return self.reduce(lambda items: _spread(self, items, True, freedom, node), arguments, keywords, node)
 
 
 def _extreme(self: Arrays, items: list[Expr], op: str) -> Expr:
@@ -284,7 +300,8 @@ def _min(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node:
 @function("norm")
 def _norm(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     order = keywords.pop("ord", None) or (arguments[1] if len(arguments) > 1 else None)
-    if order is not None and self.as_scalar(order, node).constant != 2:
+    rank = 1 if "axis" in keywords else len(self.as_array(self.settle(arguments[:1], node)[0], node).shape)
+    if order is not None and not (rank == 1 and self.as_scalar(order, node).constant == 2):
         self.fail(node, UnsupportedCall, "np.linalg.norm with another ord than 2", "Write the norm out.")
 
     def euclidean(items: list[Expr]) -> Expr:
@@ -305,14 +322,18 @@ def _trace(self: Arrays, arguments: list[Value], keywords: dict[str, Value], nod
 
 @function("diag")
 def _diag(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    _keyword(self, keywords, ("k", "offset"), node)
+    given = keywords.get("k") or keywords.get("offset") or (arguments[1] if len(arguments) > 1 else None)
+    k = _offset(self, given, node)
     a = self.as_array(arguments[0], node)
     if len(a.shape) not in (1, 2):
         self.fail(node, UnsupportedType, f"np.diag of an array of shape {a.shape}", "It takes one or two dimensions.")
     if len(a.shape) == 2:
-        n = min(a.shape)
-        return Array(a.cells, (n,), tuple(a.slots[i * a.shape[1] + i] for i in range(n)))
-    n = a.shape[0]
-    items = [a.items[i] if i == j else Const(0.0) for i in range(n) for j in range(n)]
+        rows, columns = a.shape
+        slots = tuple(a.slots[i * columns + i + k] for i in range(rows) if 0 <= i + k < columns)
+        return Array(a.cells, (len(slots),), slots)
+    n = a.shape[0] + abs(k)
+    items = [a.items[min(i, j)] if i + k == j else Const(0.0) for i in range(n) for j in range(n)]
     return self.array(items, (n, n), a.dtype)
 
 
@@ -524,6 +545,16 @@ def _phase(self: Arrays, arguments: list[Value], keywords: dict[str, Value], nod
     number = Scalar(self.temporary("z", self.as_scalar(z, node).expr))
     real, imag = self.part("real", number), self.part("imag", number)
     return Scalar(Call("atan2", (imag.expr, real.expr), FLOAT64, "math.atan2"))
+
+
+@function("angle")
+def _angle(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    def phase(z: Scalar) -> Scalar:
+        found = _phase(self, [z], {}, node)
+        assert isinstance(found, Scalar)
+        return found
+
+    return self.elementwise(phase, (arguments[0],), node)
 
 
 @function("rect")

@@ -12,7 +12,7 @@ from ..ir.types import FLOAT64, ScalarType, common
 from .describe import describe
 from .dtypes import element_of
 from .dynamic_reductions import DynamicReductions
-from .values import Array, Cells, Dynamic, Lazy, Object, OpenArray, Scalar, Sequence_, Value
+from .values import Array, Cells, Dynamic, Lazy, OpenArray, Scalar, Sequence_, Value
 
 __all__ = ["Arrays", "cost_of", "count_of", "scalar_of"]
 
@@ -167,7 +167,8 @@ class Arrays(DynamicReductions):
                 f"{self.source.code(node.func)} takes no {next(iter(keywords))}= here",
                 "Only axis= is known.",
             )
-        if value is None or (isinstance(value, Object) and value.value is None):
+        value = self.one_axis(value, node)
+        if value is None:
             return None
         known = self.as_scalar(value, node).constant
         if not isinstance(known, int):

@@ -29,8 +29,12 @@ class Assignments(Calls):
     mutated: list[str]
 
     def _small_Assign(self, node: cst.Assign) -> None:
-        value = self.evaluate(node.value)
         targets = [t.target for t in node.targets]
+        unpacked = len(targets) == 1 and isinstance(targets[0], (cst.Tuple, cst.List))
+        if unpacked and isinstance(node.value, cst.GeneratorExp):
+            value = self.consumed(node.value)
+        else:
+            value = self.evaluate(node.value)
         names = [t.value for t in targets if isinstance(t, cst.Name)]
         if len(names) == len(targets):
             first, *others = names

@@ -17,8 +17,9 @@ from .array_functions import FUNCTIONS, METHODS
 from .arrays import Arrays
 from .describe import describe
 from .dynamic import shifted
-from .dynamic_functions import DYNAMIC
+from .dynamic_functions import DYNAMIC, ordered
 from .given import GivenKeywords, GivenValues
+from .kept_axes import REDUCTIONS, keeping_axes
 from .values import Array, Dictionary, Dynamic, Lazy, Object, OpenArray, Range, Scalar, Sequence_, Stream, Value
 
 __all__ = ["Builtins"]
@@ -231,6 +232,33 @@ class Builtins(Arrays):
     def _builtin_list(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         return Sequence_(self.items_of(arguments[0], node) if arguments else [], is_list=True)
 
+    def _builtin_sorted(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        backwards = keywords.get("reverse", Scalar(Const(False), False))
+        if not isinstance(backwards, Scalar) or not isinstance(backwards.constant, bool) or "key" in keywords:
+            self.fail(node, UnsupportedCall, "sorted by a key", "Sort the numbers themselves, or use np.argsort.")
+        items = [self.as_scalar(item, node) for item in self.items_of(arguments[0], node)]
+        if not self.program.dynamic:
+            self.needs_known(node, "sorted works on arrays", "Use np.sort.")
+        _, chosen = ordered(self, self.array([item.expr for item in items], (len(items),)), node)
+        held = self.whole(chosen, node, "sorted")
+        found = [Scalar(self.item_at(held, (Const(i),))) for i in range(len(items))]
+        return Sequence_(list(found[::-1] if backwards.constant else found), is_list=True)
+
+    def _sort_in_place(self, base: Array | Dynamic, node: cst.Call) -> Value:
+        """`v.sort()`"""
+        if isinstance(base, Array) and not self.program.dynamic:
+            self.needs_known(node, "the method sort works on arrays", "Use np.sort.")
+        _, chosen = ordered(self, base, node)
+        if isinstance(base, Dynamic):
+            self.write(base, chosen, node)
+        else:
+            held = self.whole(chosen, node, "sorted")
+            self.store_items(base, [self.item_at(held, (Const(i),)) for i in range(base.shape[0])], node)
+        return Object(None, "None")
+
+    def store_items(self, target: Array, values: Sequence[Expr], node: cst.CSTNode) -> None:
+        raise NotImplementedError
+
     def _builtin_map(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         if len(arguments) < 2:
             self.fail(node, UnsupportedCall, "map takes a function and what it is applied to", "")
@@ -310,7 +338,10 @@ class Builtins(Arrays):
         """A call of one of our own implementations: what it cannot take is the user's to change."""
         given, named = GivenValues(arguments), GivenKeywords(keywords)
         try:
-            found = function(given, named, node)
+            if "keepdims" in keywords and self.source.code(node.func).rpartition(".")[2] in REDUCTIONS:
+                found = keeping_axes(self, function, given, named, node)
+            else:
+                found = function(given, named, node)
         except (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError) as error:
             detail = str(error).partition("\n")[0].removeprefix("source: ")
             what = f": {detail}" if isinstance(error, np.exceptions.AxisError) else ""
@@ -350,6 +381,8 @@ class Builtins(Arrays):
             found = DYNAMIC["flatten" if name == "flatten" else METHODS[name]]
             call = functools.partial(found, self)
             return self.guarded(call, f"the method {name}", [base, *arguments], keywords, node)
+        if isinstance(base, (Array, Dynamic)) and name == "sort" and not arguments and not keywords:
+            return self._sort_in_place(base, node)
         if isinstance(base, (Array, Dynamic, Lazy)) and name in ("conj", "conjugate"):
             return self.elementwise(_conjugate, (base,), node)
         if isinstance(base, Array) and name in METHODS:
@@ -403,7 +436,11 @@ class Builtins(Arrays):
         if base.frozen:
             self.fail(node, UnsupportedType, f"{base.frozen}, which .{name} would change", "Copy it first: list(...).")
         if self.loops and not self.unrolling:
-            self.needs_known(node, f"a list that grows in a loop (.{name}) needs a trip count known when compiling")
+            self.needs_known(
+                node,
+                f"a list that grows in a loop (.{name}) needs a trip count known when compiling",
+                "Make an array before the loop, out = np.zeros(n), and write out[i].",
+            )
         if name == "append":
             base.items.append(self.own_item(base, arguments[0]))
         elif name == "extend":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
@@ -14,12 +14,12 @@ from ..ir.types import FLOAT64, INT64, ScalarType, common, promote
 from .dtypes import converted, dtype_of
 from .dynamic import Indexed, shifted
 from .extents import Extent
-from .values import Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Value
+from .values import Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Span, Value
 
 if TYPE_CHECKING:
     from .dynamic_reductions import DynamicReductions
 
-__all__ = ["DYNAMIC", "MAKERS", "dynamic_function", "only"]
+__all__ = ["DYNAMIC", "MAKERS", "dynamic_function", "only", "ordered"]
 
 Function = Callable[["DynamicReductions", list[Value], dict[str, Value], cst.Call], Value]
 DYNAMIC: dict[str, Function] = {}
@@ -137,15 +137,17 @@ def _ones_like(self: DynamicReductions, arguments: list[Value], keywords: dict[s
 
 @dynamic_function("eye", "identity")
 def _eye(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    only(self, keywords, ("dtype",), node)
+    only(self, keywords, ("dtype", "k"), node)
     shape = Sequence_([arguments[0], arguments[1] if len(arguments) > 1 else arguments[0]])
+    offset = _argument(arguments, keywords, 2, "k")
+    k = 0 if offset is None else self._known_index(offset, node)
     extents, lengths = _shape(self, shape, node)
     dtype = dtype_of(self, keywords.get("dtype"), node) or FLOAT64
 
     one, zero = converted(self, Const(1.0), dtype, node), converted(self, Const(0.0), dtype, node)
 
     def element(at: tuple[Expr, ...]) -> Expr:
-        return Select(Compare(("==",), (at[0], at[1])), one, zero)
+        return Select(Compare(("==",), (shifted(at[0], k), at[1])), one, zero)
 
     return Lazy(dtype, tuple(extents), tuple(lengths), element, ())
 
@@ -295,19 +297,27 @@ def _squeeze(self: DynamicReductions, arguments: list[Value], keywords: dict[str
 
 @dynamic_function("diag", "diagonal")
 def _diag(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    only(self, keywords, (), node)
-    if len(arguments) > 1:
-        self.fail(node, UnsupportedCall, "np.diag beside the main diagonal", "Write a loop.")
+    only(self, keywords, ("k", "offset"), node)
+    offset = keywords.get("offset") or _argument(arguments, keywords, 1, "k")
+    k = 0 if offset is None else self._known_index(offset, node)
     a = self.steady(arguments[0], node)
     n = self.length(a, 0)
     if len(a.shape) == 1:
-        def spread(at: tuple[Expr, ...]) -> Expr:
-            return Select(Compare(("==",), (at[0], at[1])), self.item_at(a, at[:1]), Const(0.0))
+        size, last = shifted(n, abs(k)), shifted(n, -1)
 
-        return self.remapped(a, [a.shape[0]] * 2, [n, n], spread)
+        def spread(at: tuple[Expr, ...]) -> Expr:
+            place = at[0] if k >= 0 else at[1]
+            inside = Call("min", (place, last), INT64, "min") if k else place
+            return Select(Compare(("==",), (shifted(at[0], k), at[1])), self.item_at(a, (inside,)), Const(0.0))
+
+        return self.remapped(a, [a.shape[0] + Extent(abs(k))] * 2, [size, size], spread)
     if a.shape[0] != a.shape[1]:
         self.require(a.shape[0], n, a.shape[1], self.length(a, 1), node, "np.diag of a matrix that is not square")
-    return self.remapped(a, [a.shape[0]], [n], lambda at: self.item_at(a, (at[0], at[0])))
+
+    def along(at: tuple[Expr, ...]) -> Expr:
+        return self.item_at(a, (shifted(at[0], max(0, -k)), shifted(at[0], max(0, k))))
+
+    return self.remapped(a, [a.shape[0] - Extent(abs(k))], [shifted(n, -abs(k))], along)
 
 
 @dynamic_function("flip", "flipud")
@@ -580,14 +590,15 @@ def _interp(self: DynamicReductions, arguments: list[Value], keywords: dict[str,
 
 @dynamic_function("take")
 def _take(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    only(self, keywords, (), node)
+    only(self, keywords, ("axis",), node)
     a = self.steady(arguments[0], node)
-    if len(a.shape) != 1:
-        self.fail(node, UnsupportedCall, "np.take of a matrix", "Index it: a[index].")
-    place = arguments[1]
-    if isinstance(place, Scalar):
-        return Scalar(self.item_at(a, (place.expr,)))
-    return self.take(a, [self.index_entry(place, node)], node)
+    place, along = arguments[1], _argument(arguments, keywords, 2, "axis")
+    if along is None and len(a.shape) != 1:
+        self.fail(node, UnsupportedCall, "np.take of a matrix without axis=", "Name the axis, or index it: a[index].")
+    axis = 0 if along is None else self._known_index(along, node) % len(a.shape)
+    parts: list[Any] = [Span(0, 0, self.length(a, n)) for n in range(len(a.shape))]
+    parts[axis] = self.index_entry(place, node)
+    return self.take(a, parts, node)
 
 
 @dynamic_function("expand_dims")
@@ -703,21 +714,28 @@ def _flipped(self: DynamicReductions, value: Value, axes: tuple[int, ...], node:
     return self.remapped(a, a.shape, lengths, element)
 
 
+def ordered(self: DynamicReductions, value: Value, node: cst.Call) -> tuple[Value, Indexed]:
+    """Where the elements of a vector stand in ascending order, and the elements in that order.
+
+    The order is found once, from the values; derivatives are those of the elements in their places.
+    """
+    vector = self.spill(value, node)
+    if len(vector.shape) != 1:
+        self.fail(node, UnsupportedCall, "sorting along an axis", "Sort vectors, one row after the other.")
+    a = self.whole(vector, node, "values")
+    (order,) = self.array_call("argsort_1", [a], [(INT64, a.shape)], node, "order")
+    chosen = self.take(a, [order], node)
+    assert isinstance(chosen, (Dynamic, Lazy))
+    return order, chosen
+
+
 @dynamic_function("sort", "argsort", "median")
 def _sort(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    """The order is found once, from the values; derivatives are those of the elements in their places."""
     only(self, keywords, (), node)
-    value = self.spill(arguments[0], node)
-    if len(value.shape) != 1 or len(arguments) > 1:
-        self.fail(node, UnsupportedCall, "sorting along an axis", "Sort vectors.")
-    a = self.whole(value, node, "values")
-    (order,) = self.array_call("argsort_1", [a], [(INT64, a.shape)], node, "order")
+    order, chosen = ordered(self, arguments[0], node)
     name = self.source.code(node.func).rpartition(".")[2]
-    if name == "argsort":
-        return order
-    chosen = self.take(a, [order], node)
-    if name == "sort":
-        return chosen
-    n = self.length(a, 0)
+    if name != "median":
+        return order if name == "argsort" else chosen
+    n = self.length(chosen, 0)
     low, high = Op("//", Op("-", n, Const(1)), Const(2)), Op("//", n, Const(2))
     return Scalar(Op("*", Const(0.5), Op("+", self.item_at(chosen, (low,)), self.item_at(chosen, (high,)))))

@@ -31,12 +31,6 @@ class GivenValues(list[Value]):
         self._read.update(range(len(self)))
         return super().__iter__()
 
-    def __add__(self, other: Any) -> list[Value]:
-        return [*self, *other]
-
-    def __mul__(self, count: Any) -> list[Value]:
-        return [*self] * int(count)
-
     def unread(self) -> list[int]:
         return [i for i in range(len(self)) if i not in self._read]
 

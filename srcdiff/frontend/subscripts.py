@@ -162,9 +162,10 @@ class Subscripts(Choices):
                 result.append(Ellipsis)
             else:
                 value = self.evaluate(part.value)
-                alone = len(node.slice) == 1 and isinstance(value, Sequence_) and not value.is_list
-                for item in value.items if alone else (value,):  # type: ignore[attr-defined]
-                    result.append(self._index_entry(item, part.value))
+                entries = [value]
+                if isinstance(value, Sequence_) and not value.is_list and len(node.slice) == 1:
+                    entries = value.items
+                result.extend(self._index_entry(item, part.value) for item in entries)
         used = sum(np.ndim(r) if _is_mask(r) else 1 for r in result if r is not None and r is not Ellipsis)
         if used > len(shape):
             self.fail(node, UnsupportedType, f"too many indices for an array of shape {shape}", "")
