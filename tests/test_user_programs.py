@@ -193,6 +193,27 @@ RIGHT += [
 ]
 
 
+def places_named_twice(y):
+    a, b, c = y
+    sums = np.zeros(3)
+    sums[[0, 0, 1]] += y
+    sums[[2, 2]] = [a * b, b * c]
+    y2 = 2.0 * y
+    y2[0], y2[0] = c, a
+    return sums, y2
+
+
+def slices_of_slices(y, A):
+    n = len(y)
+    w = 3.0 * y
+    w[::2][1:] *= y[0]
+    w[::-1][:2] += A[::2][1:, ::2][0]
+    return w, y[n // 2 :][1:], y[::-1][::2][1:], A[:, ::-1][1:].T[::2]
+
+
+RIGHT += [places_named_twice, slices_of_slices]
+
+
 def arguments_of(function):
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     return tuple(VALUES[name] for name in names)

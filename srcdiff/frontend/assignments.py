@@ -294,8 +294,9 @@ class Assignments(Calls):
         if cells.prefix is None:
             cells.prefix = self.fresh("array")
         targets: list[Var] = []
-        values = [element_of(e, cells.dtype) for e in values]
-        for slot, e in zip(target.slots, values):
+        # A place that is named twice keeps its last value, as in NumPy.
+        places = dict(zip(target.slots, (element_of(e, cells.dtype) for e in values)))
+        for slot, e in places.items():
             if cells.dtype.kind in ("int", "bool") and e.type.is_differentiable:
                 self.fail(
                     node,
@@ -324,4 +325,4 @@ class Assignments(Calls):
             cells.writes[slot] = cells.writes.get(slot, 0) + 1
             self.unstable.add(name)
             targets.append(variable)
-        self.emit(Assign(tuple(targets), tuple(values)))
+        self.emit(Assign(tuple(targets), tuple(places.values())))

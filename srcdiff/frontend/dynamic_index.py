@@ -25,6 +25,8 @@ class DynamicIndex(DynamicArrays):
     """Evaluates `a[...]` on dynamic arrays."""
 
     def dynamic_subscript(self, base: Indexed, node: cst.Subscript) -> Value:
+        if self.has_cut(base):
+            base = self.whole(base, node)
         parts = self._parts(base, node)
         return self.take(base, parts, node)
 
@@ -288,6 +290,8 @@ class DynamicIndex(DynamicArrays):
         self, base: Dynamic, node: cst.Subscript, value: Value | None, update: Callable[[Value], Value] | None = None
     ) -> None:
         """`a[...] = value`, or with `update` what becomes of the present value, for `+=`."""
+        if self.has_cut(base):
+            base = self.whole(base, node)
         parts = self._parts(base, node)
         if any(isinstance(p, (Dynamic, Lazy)) for p in parts):
             self._scatter(base, parts, value, update, node)
