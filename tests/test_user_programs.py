@@ -214,6 +214,52 @@ def slices_of_slices(y, A):
 RIGHT += [places_named_twice, slices_of_slices]
 
 
+def copies_of_chosen_elements(y, A):
+    a, b, c = y
+    v = np.array([a, b * c, c, a * b])
+    w, u = v[[0, 1]], v[np.array([True, False, True, False])]
+    w[0] = 9.0 * a
+    u *= 3.0
+    rows = A[[0, 1]]
+    rows[0] = y
+    return v, w, u, A * a, rows
+
+
+def reshaped_views_and_copies(y, A):
+    a, b, c = y
+    M = np.array([[a, b], [c, a * b]])
+    turned, straight, flat, copied = M.T.reshape(4), M.reshape(-1), M.ravel(), M.flatten()
+    turned[1], straight[3], flat[2], copied[0] = 7.0 * a, 5.0 * b, 3.0 * c, 0.0
+    B = 2.0 * A
+    back = B[::-1].reshape(-1)
+    back[1] = 4.0 * a
+    return M * 1.0, turned, straight, flat, copied, B, back
+
+
+def views_that_functions_give(y):
+    a, b, c = y
+    v = np.array([a, b * c, c, a * b])
+    turned, deep, same, thin = np.flip(v), np.expand_dims(v, 0), np.real(v), np.squeeze(v[:, None])
+    first, second = np.split(v, 2)
+    v[0], deep[0, 1], thin[2], second[1] = 3.0 * b, a * a, c * c, b * b
+    return v, turned, deep, same, first
+
+
+def views_that_functions_give_of_any_length(y):
+    v = 2.0 * y
+    turned, deep, same, thin = np.flip(v), np.expand_dims(v, 0), np.real(v), np.squeeze(v.reshape(3, 1))
+    v[0], deep[0, 1], thin[2] = 3.0 * y[1], y[0] * y[0], y[2] ** 3
+    return v, turned * y, np.flipud(v), deep, same
+
+
+RIGHT += [
+    copies_of_chosen_elements,
+    reshaped_views_and_copies,
+    views_that_functions_give,
+    views_that_functions_give_of_any_length,
+]
+
+
 def arguments_of(function):
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     return tuple(VALUES[name] for name in names)
@@ -236,6 +282,34 @@ def test_compiled(function):
     expected = dual.value_and_jacobian(function, args)
     found = srcdiff.jacobian_compiled(function).value_and_jacobian(*args)
     assert dual.mismatch(found, expected, 1e-9) is None
+
+
+def exchanged_from_both_ends(y):
+    w = y.copy()
+    for i in range(len(w) // 2):
+        w[i], w[-1 - i] = w[-1 - i], w[i] * w[i]
+    return w
+
+
+def test_a_loop_over_places_may_change_the_array_that_it_counts():
+    expected = array_reference.value_and_jacobian(exchanged_from_both_ends, (Y,))
+    assert dual.mismatch(run_emitted(exchanged_from_both_ends, (Y,), shapes={"y": 3}), expected, 1e-9) is None
+
+
+def stepped(y, c):
+    state = y
+
+    def step(s, h):
+        return s + np.array([s[1] - s[0], s[0] * s[2], -s[2]]) * h
+
+    for _ in range(2):
+        state = step(state, c)
+    return state
+
+
+def test_an_array_outside_of_wrt_meets_one_of_known_length_in_a_helper():
+    expected = array_reference.value_and_jacobian(stepped, (Y, 0.3), "c")
+    assert dual.mismatch(run_emitted(stepped, (Y, 0.3), wrt="c"), expected, 1e-9) is None
 
 
 def with_a_mask(y, mask):

@@ -345,37 +345,6 @@ def _transpose(self: Arrays, arguments: list[Value], keywords: dict[str, Value],
     return self.permute(a, axes)
 
 
-@function("reshape")
-def _reshape(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    import numpy as np
-
-    if isinstance(arguments[0], OpenArray) and arguments[0].ndim == 1:
-        wanted = self.shape_of(Sequence_(arguments[1:]) if len(arguments) > 2 else arguments[1], node)
-        if all(n > 0 for n in wanted):
-            self.refine(arguments[0], (count_of(wanted),))
-    a = self.as_array(self.settle(arguments[:1], node)[0], node)
-    shape = self.shape_of(Sequence_(arguments[1:]) if len(arguments) > 2 else arguments[1], node)
-    try:
-        chosen = np.array(a.slots, dtype=np.int64).reshape(shape)
-    except ValueError:
-        self.fail(node, UnsupportedType, f"an array of shape {a.shape} cannot be reshaped to {shape}", "")
-    return Array(a.cells, tuple(chosen.shape), a.slots)
-
-
-@function("ravel")
-def _ravel(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    a = self.as_array(self.settle(arguments[:1], node)[0], node)
-    if self.source.code(node.func).endswith("flatten"):
-        return self.array(a.items, (len(a.slots),), a.dtype)
-    return Array(a.cells, (len(a.slots),), a.slots)
-
-
-@function("squeeze")
-def _squeeze(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    a = self.as_array(arguments[0], node)
-    return Array(a.cells, tuple(n for n in a.shape if n != 1), a.slots)
-
-
 @function("concatenate", "hstack", "vstack", "stack", "column_stack")
 def _join(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     import numpy as np
@@ -511,6 +480,8 @@ FUNCTIONS["any"], FUNCTIONS["all"] = _truths("or"), _truths("and")
 
 def _piece(name: str) -> Function:
     def build(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        if name == "real" and isinstance(arguments[0], Array) and arguments[0].dtype.kind != "complex":
+            return arguments[0]
         return self.elementwise(lambda x: self.part(name, x), tuple(arguments), node)
 
     return build

@@ -13,6 +13,7 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Opaque
 from ..ir.types import BOOL, COMPLEX128, INT64, promote
 from ..rules.scalar import BY_SPELLING, Rule
+from . import views as _views  # noqa: F401, its functions are registered
 from .array_functions import FUNCTIONS, METHODS
 from .arrays import Arrays
 from .describe import describe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -283,16 +284,9 @@ def _squeeze(self: DynamicReductions, arguments: list[Value], keywords: dict[str
     value = self.spill(arguments[0], node)
     if any(e.known is None for e in value.shape):
         self.fail(node, UnsupportedCall, "np.squeeze of axes of unknown length", "Index the axis of one element.")
-    keep = [axis for axis, e in enumerate(value.shape) if e.known != 1]
-    base = value
-
-    def element(at: tuple[Expr, ...]) -> Expr:
-        places: list[Expr] = [Const(0)] * len(base.shape)
-        for axis, i in zip(keep, at):
-            places[axis] = i
-        return self.item_at(base, places)
-
-    return self.remapped(value, [value.shape[a] for a in keep], [self.length(value, a) for a in keep], element)
+    parts: list[Any] = [Scalar(Const(0), 0) if e.known == 1 else Span(0, 0, self.length(value, axis))
+                        for axis, e in enumerate(value.shape)]  # fmt: skip
+    return self.take(self.whole(value, node), parts, node)
 
 
 @dynamic_function("diag", "diagonal")
@@ -519,6 +513,9 @@ def _shape_tuple(self: DynamicReductions, arguments: list[Value], keywords: dict
 @dynamic_function("real", "imag")
 def _part(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     name = self.source.code(node.func).rpartition(".")[2]
+    given = arguments[0]
+    if name == "real" and isinstance(given, (Dynamic, Lazy)) and given.dtype.kind != "complex":
+        return given
     return self.lazy(lambda x: self.part(name, x), arguments[:1], node)
 
 
@@ -608,11 +605,10 @@ def _expand_dims(self: DynamicReductions, arguments: list[Value], keywords: dict
     place = _argument(arguments, keywords, 1, "axis")
     assert place is not None
     axis = self._known_index(place, node) % (len(a.shape) + 1)
-    lengths = [self.length(a, n) for n in range(len(a.shape))]
-    lengths.insert(axis, Const(1))
-    shape = list(a.shape)
-    shape.insert(axis, Extent(1))
-    return self.remapped(a, shape, lengths, lambda at: self.item_at(a, (*at[:axis], *at[axis + 1 :])))
+    base = self.whole(a, node)
+    parts: list[Any] = list(self.full_index(base))
+    parts.insert(axis, None)
+    return self.take(base, parts, node)
 
 
 @dynamic_function("broadcast_to")
@@ -703,15 +699,15 @@ def _fliplr(self: DynamicReductions, arguments: list[Value], keywords: dict[str,
     return _flipped(self, arguments[0], (1,), node)
 
 
-def _flipped(self: DynamicReductions, value: Value, axes: tuple[int, ...], node: cst.Call) -> Lazy:
-    a = self.steady(value, node)
-    lengths = [self.length(a, n) for n in range(len(a.shape))]
-
-    def element(at: tuple[Expr, ...]) -> Expr:
-        places = [Op("-", Op("-", lengths[n], Const(1)), i) if n in axes else i for n, i in enumerate(at)]
-        return self.item_at(a, places)
-
-    return self.remapped(a, a.shape, lengths, element)
+def _flipped(self: DynamicReductions, value: Value, axes: tuple[int, ...], node: cst.Call) -> Value:
+    """A view, as in NumPy: what is written to it is written to the array."""
+    base = self.whole(self.steady(value, node), node)
+    parts: list[Any] = list(self.full_index(base))
+    for axis in axes:
+        parts[axis] = Cut("::-1", ())
+    found = self.take(base, parts, node)
+    assert isinstance(found, Dynamic)
+    return replace(found, shape=base.shape)
 
 
 def ordered(self: DynamicReductions, value: Value, node: cst.Call) -> tuple[Value, Indexed]:

@@ -415,7 +415,12 @@ class Expressions(Comparisons):
     def element(self, base: Array, index: tuple[int, ...]) -> Value:
         raise NotImplementedError
 
+    entry: bool
+
     def refine(self, value: OpenArray, shape: tuple[int, ...]) -> Any:
+        if not (self.entry or value.active):  # the name is the helper's own
+            assert self.program.statement is not None
+            self.refuse_open(value, self.program.statement)
         raise Refine(value.name, shape)
 
 

@@ -17,6 +17,7 @@ from .expressions import Later
 from .flow import NeedsKnown
 from .values import (
     Array,
+    Cells,
     Dictionary,
     Dynamic,
     Formatted,
@@ -246,7 +247,10 @@ class Subscripts(Choices):
             if is_undefined(item):
                 self.fail(node, UnsupportedType, "this element is read before it has a value", "Use np.zeros.")
             return Scalar(item, item.value if isinstance(item, Const) and isinstance(item.value, int) else None)
-        return Array(base.cells, tuple(chosen.shape), tuple(chosen.ravel().tolist()))
+        part = Array(base.cells, tuple(chosen.shape), tuple(chosen.ravel().tolist()))
+        if any(isinstance(i, np.ndarray) for i in index):  # chosen elements are copied
+            return Array(Cells(part.items, base.dtype), part.shape, tuple(range(len(part.slots))))
+        return part
 
     def element(self, base: Array, index: tuple[int, ...]) -> Value:
         return self.subscript(base, [*index, *[slice(None)] * (len(base.shape) - len(index))], cst.Name("_"))
