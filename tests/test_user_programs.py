@@ -260,6 +260,18 @@ RIGHT += [
 ]
 
 
+def chosen_among_integers_and_numbers(y):
+    a, b, c = y
+    v = np.array([a, b, c])
+    chosen = np.where(np.array([True, False, True]), np.array([0, 1, 2]), v)
+    raised = v ** np.array([0, 1, 2])
+    raised[0] = a * b
+    return chosen, raised, np.maximum([0, 1, 0], v) * b
+
+
+RIGHT += [chosen_among_integers_and_numbers]
+
+
 def arguments_of(function):
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     return tuple(VALUES[name] for name in names)
@@ -391,3 +403,23 @@ def test_logarithms_to_a_base():
     assert value == logarithms_to_a_base(1.3, 0.6)
     assert dx == pytest.approx(1 / (1.3 * math.log(3.0)), rel=1e-14)
     assert dc == pytest.approx(-math.log(5.0) / (0.6 * math.log(0.6) ** 2), rel=1e-14)
+
+
+def stencil_of_integers(y):
+    out = np.zeros_like(y)
+    for i in range(1, len(y) - 1):
+        out[i] = y[i - 1] - 2 * y[i] + y[i + 1]
+        out[i] += i * y[i]
+    return out * y.mean()
+
+
+@pytest.mark.parametrize("shapes", [None, {"y": 3}], ids=["open", "known"])
+def test_integers_do_not_widen_single_precision(shapes):
+    y = Y.astype(np.float32)
+    space = {}
+    exec(srcdiff.emit(stencil_of_integers, types="float32[:]", shapes=shapes, mode="value_and_jacobian"), space)
+    value, jacobian = space["stencil_of_integers_value_and_jacobian"](y)
+    assert value.dtype == jacobian.dtype == np.float32
+    np.testing.assert_array_equal(value, stencil_of_integers(y))
+    expected = array_reference.value_and_jacobian(stencil_of_integers, (Y,))[1]
+    np.testing.assert_allclose(jacobian, expected, rtol=1e-5, atol=1e-6)

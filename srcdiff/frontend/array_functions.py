@@ -251,7 +251,7 @@ def _mean(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node
     def mean(items: list[Expr]) -> Expr:
         if not items:
             self.fail(node, UnsupportedType, "the mean of an empty array", "")
-        return Op("/", self.total(items), Const(len(items)))
+        return self.averaged(self.total(items), Const(len(items)))
 
     return self.reduce(mean, arguments, keywords, node)
 
@@ -259,9 +259,9 @@ def _mean(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node
 def _spread(self: Arrays, items: list[Expr], root: bool, freedom: int, node: cst.Call) -> Expr:
     if not items:
         self.fail(node, UnsupportedType, "the variance of an empty array", "")
-    mean = self.temporary("mean", Op("/", self.total(items), Const(len(items))))
+    mean = self.temporary("mean", self.averaged(self.total(items), Const(len(items))))
     deviations = [self.temporary("deviation", Op("-", e, mean)) for e in items]
-    variance = Op("/", self.inner(deviations, deviations), Const(len(items) - freedom))
+    variance = self.averaged(self.inner(deviations, deviations), Const(len(items) - freedom))
     return Call("sqrt", (variance,), promote(variance.type, WEAK_FLOAT), "math.sqrt") if root else variance
 
 

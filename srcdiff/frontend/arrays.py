@@ -74,7 +74,8 @@ class Arrays(DynamicReductions):
         arrays = [self.atomic(a, "factor") if len(a.slots) < count and cost_of(a) > 1 else a for a in arrays]
         columns = [self.spread(a, shape) for a in arrays]
         results = [function(*(scalar_of(e) for e in row)) for row in zip(*columns)]
-        return self.array([r.expr for r in results], shape, results[0].type if results else None)
+        kinds = {r.type for r in results}
+        return self.array([r.expr for r in results], shape, kinds.pop() if len(kinds) == 1 else None)
 
     def broadcast(self, shapes: Sequence[tuple[int, ...]], node: cst.CSTNode) -> tuple[int, ...]:
         import numpy as np

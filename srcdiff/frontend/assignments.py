@@ -13,7 +13,7 @@ from ..ir.expr import Const, Expr, Load, Var
 from ..ir.statements import Assign
 from .calls import Calls
 from .describe import describe
-from .dtypes import element_of
+from .dtypes import element_of, kept_narrow
 from .expressions import BINARY, _indices
 from .extents import Extent
 from .program import Refine
@@ -295,7 +295,7 @@ class Assignments(Calls):
             cells.prefix = self.fresh("array")
         targets: list[Var] = []
         # A place that is named twice keeps its last value, as in NumPy.
-        places = dict(zip(target.slots, (element_of(e, cells.dtype) for e in values)))
+        places = dict(zip(target.slots, (kept_narrow(element_of(e, cells.dtype), cells.dtype) for e in values)))
         for slot, e in places.items():
             if cells.dtype.kind in ("int", "bool") and e.type.is_differentiable:
                 self.fail(

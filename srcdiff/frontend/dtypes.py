@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from ..errors import UnsupportedType
-from ..ir.expr import Call, Const, Expr
+from ..ir.expr import Call, Const, Expr, Op, topological
 from ..ir.types import ScalarType
 from .values import Object, Scalar, Value, is_undefined
 
 if TYPE_CHECKING:
     from .flow import Flow
 
-__all__ = ["converted", "dtype_of", "element_of"]
+__all__ = ["converted", "dtype_of", "element_of", "kept_narrow"]
 
 
 def dtype_of(lowerer: Flow, value: Value | None, node: cst.Call) -> ScalarType | None:
@@ -52,6 +52,16 @@ def element_of(e: Expr, dtype: ScalarType) -> Expr:
     if isinstance(e, Const) and not e.named:
         return Const(float(e.value))
     return _cast(e, ScalarType("float", dtype.bits or 64))
+
+
+def kept_narrow(e: Expr, dtype: ScalarType) -> Expr:
+    """`2 * x` of single precision as NumPy has it: integers do not widen it, though Numba makes a double of it."""
+    if dtype.bits != 32 or e.type.bits != 64 or not isinstance(e, Op) or not e.type.is_differentiable:
+        return e
+    leaves = [node for node in topological((e,)) if not isinstance(node, Op) and node.type.is_differentiable]
+    if any(node.type.bits == 64 for node in leaves) or not leaves:
+        return e
+    return Op(e.op, *e.args, type=ScalarType(e.type.kind, 32))
 
 
 def converted(lowerer: Flow, e: Expr, dtype: ScalarType, node: cst.CSTNode) -> Expr:

@@ -11,6 +11,7 @@ from ..errors import UnsupportedType
 from ..ir.expr import Compare, Const, Expr, Op
 from ..ir.statements import Assign, If, Raise, Rebind, Store, View
 from ..ir.types import INT64
+from .dtypes import kept_narrow
 from .dynamic import DynamicArrays, Indexed, shifted
 from .extents import Extent
 from .values import Array, Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Span, Value
@@ -301,8 +302,9 @@ class DynamicIndex(DynamicArrays):
             place = found.expr
             result = self.as_scalar(update(found) if update is not None else _given(value), node)
             self.check_dynamic_write(base, node)
-            self.check_kind(base.dtype, result.type, node)
-            self.emit(Store(place.array, place.index, result.expr))  # type: ignore[attr-defined]
+            e = kept_narrow(result.expr, base.dtype)
+            self.check_kind(base.dtype, e.type, node)
+            self.emit(Store(place.array, place.index, e))  # type: ignore[attr-defined]
             return
         assert isinstance(found, Dynamic)
         if self.has_cut(found):
