@@ -272,6 +272,39 @@ def chosen_among_integers_and_numbers(y):
 RIGHT += [chosen_among_integers_and_numbers]
 
 
+class Settings:
+    gain = 3.5
+    weights = (1.5, 2.5)
+
+
+LEVELS = {"low": 4.5, 2: 0.5}
+
+
+def with_its_own_namesakes(v):
+    ORDER_0 = v * 2.0
+    Settings_weights_1 = v * v
+    return ORDER[0] * ORDER_0 + Settings.weights[1] * Settings_weights_1
+
+
+def variables_named_like_constants(x, c):
+    Settings_gain, LEVELS_low = x * 2.0, x * c
+    infinite = c * 5.0
+    helped = with_its_own_namesakes(x) * with_its_own_namesakes(c)
+    return Settings.gain * Settings_gain, LEVELS["low"] * LEVELS_low, min(infinite, float("inf")), helped
+
+
+def parameters_named_like_constants(LEVELS_2, Settings_weights_0):
+    return LEVELS[2] * LEVELS_2 * Settings.weights[0] * Settings_weights_0
+
+
+def numbers_read_from_text(x, c):
+    return float("2.5") * x, bool(2) * c, bool(0.0) * x, float("-1e1") * c
+
+
+RIGHT += [variables_named_like_constants, parameters_named_like_constants, numbers_read_from_text]
+VALUES |= {"LEVELS_2": 1.2, "Settings_weights_0": 0.7}
+
+
 def arguments_of(function):
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     return tuple(VALUES[name] for name in names)

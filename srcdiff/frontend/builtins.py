@@ -41,7 +41,10 @@ class Builtins(Arrays):
                 number = float(value.constant)
             except ValueError:
                 self.fail(node, UnsupportedType, f"float({value.constant!r})", "Write the number.")
-            return Scalar(Const(number, self._constant_name(value.constant, number), named=True))
+            if np.isfinite(number):
+                return Scalar(Const(number))
+            return Scalar(Const(number, self._constant_name("not_a_number" if number != number else "infinite", number),
+                                named=True))  # fmt: skip
         if isinstance(value, Scalar) and value.type.kind == "float":
             return Scalar(Call("cast", (value.expr,), value.type, "float"))
         return self.cast(np.float64, self.as_scalar(value, node), node)
@@ -51,7 +54,9 @@ class Builtins(Arrays):
 
     def _builtin_bool(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         test = self.truth_of(self._one(arguments, keywords, node), node)
-        return test if test.known is not None else Scalar(Call("bool", (test.expr,), BOOL, "bool"))
+        if test.known is not None:
+            return Scalar(Const(test.known), test.known)
+        return Scalar(Call("bool", (test.expr,), BOOL, "bool"))
 
     def _builtin_complex(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         parts = [self.as_scalar(a, node) for a in [*arguments, *keywords.values()]]

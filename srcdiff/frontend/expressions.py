@@ -210,8 +210,17 @@ class Expressions(Comparisons):
         root, _, rest = text.partition(".")
         if rest and root in self.program.imports and rest in ("pi", "e", "tau", "inf", "nan", "euler_gamma"):
             return text
+        return self.program.constant(self.name_of_constant(text), value)
+
+    bound: set[str]
+    """Names that the function itself binds: its parameters and what it assigns."""
+
+    def name_of_constant(self, text: str) -> str:
+        """A name for what `text` reads from outside: `P.k` is P_k, unless the function has a variable P_k."""
         name = "".join(c if c.isidentifier() or c.isdigit() else "_" for c in text)
-        return self.program.constant(name, value)
+        while name in self.bound or (name != text and name in self.user_names):
+            name += "_"
+        return name
 
     def _constant_array(self, found: Any, text: str, node: cst.CSTNode) -> Value:
         if found.dtype.kind not in "fiubc":

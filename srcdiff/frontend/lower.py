@@ -84,6 +84,7 @@ class FunctionLowerer(Loops):
         counts = bindings(node.body)
         self.locals = set(counts)
         parameters = {p.name.value for p in _parameters(node)}
+        self.bound = self.locals | (parameters - set(source.bound))
         self.unstable = {name for name, count in counts.items() if count > 1 or (name in parameters and count > 0)}
         self._import_roots()
 
