@@ -10,8 +10,8 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Opaque, Select
 from ..ir.types import COMPLEX128, FLOAT64, INT64, WEAK_FLOAT, ScalarType, promote
 from .arrays import Arrays, count_of, scalar_of
-from .dtypes import dtype_of
-from .values import Array, Object, OpenArray, Scalar, Sequence_, Value
+from .dtypes import converted, dtype_of
+from .values import Array, Object, OpenArray, Scalar, Sequence_, Value, is_undefined
 
 __all__ = ["FUNCTIONS", "METHODS"]
 
@@ -22,7 +22,8 @@ METHODS = {
     "ravel": "ravel", "flatten": "ravel", "reshape": "reshape", "transpose": "transpose", "trace": "trace",
     "cumsum": "cumsum", "astype": "astype", "fill": "fill", "any": "any", "all": "all", "diagonal": "diag",
     "var": "var", "std": "std", "clip": "clip", "tolist": "tolist", "squeeze": "squeeze", "cumprod": "cumprod",
-    "argmax": "argmax", "argmin": "argmin",
+    "argmax": "argmax", "argmin": "argmin", "argsort": "argsort", "take": "take", "repeat": "repeat",
+    "nonzero": "nonzero",
 }  # fmt: skip
 
 
@@ -47,22 +48,25 @@ def _cast(lowerer: Arrays, a: Array, kind: ScalarType | None, node: cst.Call) ->
     """A copy with another dtype."""
     if kind is None:
         return lowerer.array(a.items, a.shape, a.dtype if a.dtype.bits else None)
-    items = list(a.items)
-    if kind.kind == "int" and a.dtype.kind != "int":
-        items = [Call("int", (e,), INT64, "int") for e in items]
-    elif a.dtype.kind == "complex" and kind.kind == "float":
-        lowerer.fail(node, UnsupportedType, "a complex array made real", "Use .real.")
-    return lowerer.array(items, a.shape, kind)
+    return lowerer.array([converted(lowerer, e, kind, node) for e in a.items], a.shape, kind)
 
 
 @function("array", "asarray", "ascontiguousarray", "asfortranarray", "copy", "float64array")
 def _array(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     _keyword(self, keywords, ("dtype", "copy"), node)
-    dtype = dtype_of(self, keywords.get("dtype") or (arguments[1] if len(arguments) > 1 else None), node)
+    given = arguments[1] if len(arguments) > 1 and not self.source.code(node.func).endswith("copy") else None
+    dtype = dtype_of(self, keywords.get("dtype") or given, node)
     source = self.settle(arguments[:1], node)[0] if isinstance(arguments[0], OpenArray) else arguments[0]
     if isinstance(source, Array) and self.source.code(node.func).endswith("asarray") and dtype in (None, source.dtype):
         return source
     return _cast(self, self.as_array(source, node), dtype, node)
+
+
+def _filler(value: Expr, dtype: ScalarType) -> Expr:
+    """Zero, one or nothing as an element of an array."""
+    if isinstance(value, Const):
+        return Const({"int": int, "bool": bool}.get(dtype.kind, float)(value.value))
+    return Opaque(UNDEFINED, dtype) if is_undefined(value) else value
 
 
 def _filled(value: Expr) -> Function:
@@ -71,7 +75,7 @@ def _filled(value: Expr) -> Function:
         shape = self.shape_of(keywords["shape"] if "shape" in keywords else arguments[0], node)
         given = keywords.get("dtype") or (arguments[1] if len(arguments) > 1 else None)
         dtype = dtype_of(self, given, node) or FLOAT64
-        item = Const(int(value.value)) if isinstance(value, Const) and dtype.kind == "int" else value
+        item = _filler(value, dtype)
         return self.array([item] * count_of(shape), shape, dtype)
 
     return build
@@ -100,19 +104,21 @@ def _full(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node
     _keyword(self, keywords, ("dtype", "fill_value"), node)
     shape = self.shape_of(arguments[0], node)
     value = self.as_scalar(keywords["fill_value"] if "fill_value" in keywords else arguments[1], node)
-    item = self.temporary("fill", value.expr)
-    dtype = dtype_of(self, keywords.get("dtype"), node)
-    return self.array([item] * count_of(shape), shape, dtype)
+    dtype = dtype_of(self, keywords.get("dtype") or (arguments[2] if len(arguments) > 2 else None), node)
+    e = value.expr if dtype is None else converted(self, value.expr, dtype, node)
+    return self.array([self.temporary("fill", e)] * count_of(shape), shape, dtype)
 
 
 def _like(value: Expr | None) -> Function:
     def build(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-        _keyword(self, keywords, ("dtype",), node)
+        _keyword(self, keywords, ("dtype",) if value is not None else ("dtype", "fill_value"), node)
         a = self.as_array(arguments[0], node)
-        dtype = dtype_of(self, keywords.get("dtype"), node) or a.dtype
-        item = value if value is not None else self.as_scalar(arguments[1], node).expr
-        if isinstance(item, Const) and dtype.kind == "int":
-            item = Const(int(item.value))
+        values = list(arguments[1:])
+        fill = value
+        if fill is None:
+            fill = self.as_scalar(keywords["fill_value"] if "fill_value" in keywords else values.pop(0), node).expr
+        dtype = dtype_of(self, keywords.get("dtype") or (values[0] if values else None), node) or a.dtype
+        item = converted(self, self.temporary("fill", fill), dtype, node) if value is None else _filler(fill, dtype)
         return self.array([item] * len(a.slots), a.shape, dtype)
 
     return build
@@ -140,10 +146,23 @@ def _full_like(self: Arrays, arguments: list[Value], keywords: dict[str, Value],
 
 @function("eye", "identity")
 def _eye(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    _keyword(self, keywords, ("dtype",), node)
-    shape = self.shape_of(Sequence_(arguments[:2] if len(arguments) > 1 else arguments * 2), node)
-    items: list[Expr] = [Const(1.0) if i == j else Const(0.0) for i in range(shape[0]) for j in range(shape[1])]
-    return self.array(items, shape, dtype_of(self, keywords.get("dtype"), node) or FLOAT64)
+    _keyword(self, keywords, ("dtype", "k"), node)
+    shape = self.shape_of(Sequence_(arguments[:2] if len(arguments) > 1 else [arguments[0]] * 2), node)
+    k = _offset(self, keywords.get("k") or (arguments[2] if len(arguments) > 2 else None), node)
+    dtype = dtype_of(self, keywords.get("dtype"), node) or FLOAT64
+    one, zero = _filler(Const(1.0), dtype), _filler(Const(0.0), dtype)
+    items = [one if i + k == j else zero for i in range(shape[0]) for j in range(shape[1])]
+    return self.array(items, shape, dtype)
+
+
+def _offset(self: Arrays, value: Value | None, node: cst.Call) -> int:
+    """Which diagonal: `k=` of a matrix."""
+    if value is None:
+        return 0
+    known = self.as_scalar(value, node).constant
+    if not isinstance(known, int):
+        self.needs_known(node, "the number of a diagonal must be known when compiling")
+    return int(known)
 
 
 @function("arange")
@@ -232,28 +251,30 @@ def _mean(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node
     def mean(items: list[Expr]) -> Expr:
         if not items:
             self.fail(node, UnsupportedType, "the mean of an empty array", "")
-        return Op("/", self.total(items), Const(len(items)))
+        return self.averaged(self.total(items), Const(len(items)))
 
     return self.reduce(mean, arguments, keywords, node)
 
 
-def _spread(self: Arrays, items: list[Expr], root: bool, node: cst.Call) -> Expr:
+def _spread(self: Arrays, items: list[Expr], root: bool, freedom: int, node: cst.Call) -> Expr:
     if not items:
         self.fail(node, UnsupportedType, "the variance of an empty array", "")
-    mean = self.temporary("mean", Op("/", self.total(items), Const(len(items))))
+    mean = self.temporary("mean", self.averaged(self.total(items), Const(len(items))))
     deviations = [self.temporary("deviation", Op("-", e, mean)) for e in items]
-    variance = Op("/", self.inner(deviations, deviations), Const(len(items)))
+    variance = self.averaged(self.inner(deviations, deviations), Const(len(items) - freedom))
     return Call("sqrt", (variance,), promote(variance.type, WEAK_FLOAT), "math.sqrt") if root else variance
 
 
 @function("var")
 def _var(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    return self.reduce(lambda items: _spread(self, items, False, node), arguments, keywords, node)
+    freedom = self.degrees_of_freedom(keywords, node)
+    return self.reduce(lambda items: _spread(self, items, False, freedom, node), arguments, keywords, node)
 
 
 @function("std")
 def _std(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    return self.reduce(lambda items: _spread(self, items, True, node), arguments, keywords, node)
+    freedom = self.degrees_of_freedom(keywords, node)
+    return self.reduce(lambda items: _spread(self, items, True, freedom, node), arguments, keywords, node)
 
 
 def _extreme(self: Arrays, items: list[Expr], op: str) -> Expr:
@@ -279,7 +300,8 @@ def _min(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node:
 @function("norm")
 def _norm(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     order = keywords.pop("ord", None) or (arguments[1] if len(arguments) > 1 else None)
-    if order is not None and self.as_scalar(order, node).constant != 2:
+    rank = 1 if "axis" in keywords else len(self.as_array(self.settle(arguments[:1], node)[0], node).shape)
+    if order is not None and not (rank == 1 and self.as_scalar(order, node).constant == 2):
         self.fail(node, UnsupportedCall, "np.linalg.norm with another ord than 2", "Write the norm out.")
 
     def euclidean(items: list[Expr]) -> Expr:
@@ -300,14 +322,18 @@ def _trace(self: Arrays, arguments: list[Value], keywords: dict[str, Value], nod
 
 @function("diag")
 def _diag(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    _keyword(self, keywords, ("k", "offset"), node)
+    given = keywords.get("k") or keywords.get("offset") or (arguments[1] if len(arguments) > 1 else None)
+    k = _offset(self, given, node)
     a = self.as_array(arguments[0], node)
     if len(a.shape) not in (1, 2):
         self.fail(node, UnsupportedType, f"np.diag of an array of shape {a.shape}", "It takes one or two dimensions.")
     if len(a.shape) == 2:
-        n = min(a.shape)
-        return Array(a.cells, (n,), tuple(a.slots[i * a.shape[1] + i] for i in range(n)))
-    n = a.shape[0]
-    items = [a.items[i] if i == j else Const(0.0) for i in range(n) for j in range(n)]
+        rows, columns = a.shape
+        slots = tuple(a.slots[i * columns + i + k] for i in range(rows) if 0 <= i + k < columns)
+        return Array(a.cells, (len(slots),), slots)
+    n = a.shape[0] + abs(k)
+    items = [a.items[min(i, j)] if i + k == j else Const(0.0) for i in range(n) for j in range(n)]
     return self.array(items, (n, n), a.dtype)
 
 
@@ -317,37 +343,6 @@ def _transpose(self: Arrays, arguments: list[Value], keywords: dict[str, Value],
     rest = arguments[1].items if len(arguments) == 2 and isinstance(arguments[1], Sequence_) else arguments[1:]
     axes = tuple(self._known_index(v, node) for v in rest) or None
     return self.permute(a, axes)
-
-
-@function("reshape")
-def _reshape(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    import numpy as np
-
-    if isinstance(arguments[0], OpenArray) and arguments[0].ndim == 1:
-        wanted = self.shape_of(Sequence_(arguments[1:]) if len(arguments) > 2 else arguments[1], node)
-        if all(n > 0 for n in wanted):
-            self.refine(arguments[0], (count_of(wanted),))
-    a = self.as_array(self.settle(arguments[:1], node)[0], node)
-    shape = self.shape_of(Sequence_(arguments[1:]) if len(arguments) > 2 else arguments[1], node)
-    try:
-        chosen = np.array(a.slots, dtype=np.int64).reshape(shape)
-    except ValueError:
-        self.fail(node, UnsupportedType, f"an array of shape {a.shape} cannot be reshaped to {shape}", "")
-    return Array(a.cells, tuple(chosen.shape), a.slots)
-
-
-@function("ravel")
-def _ravel(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    a = self.as_array(self.settle(arguments[:1], node)[0], node)
-    if self.source.code(node.func).endswith("flatten"):
-        return self.array(a.items, (len(a.slots),), a.dtype)
-    return Array(a.cells, (len(a.slots),), a.slots)
-
-
-@function("squeeze")
-def _squeeze(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    a = self.as_array(arguments[0], node)
-    return Array(a.cells, tuple(n for n in a.shape if n != 1), a.slots)
 
 
 @function("concatenate", "hstack", "vstack", "stack", "column_stack")
@@ -485,6 +480,8 @@ FUNCTIONS["any"], FUNCTIONS["all"] = _truths("or"), _truths("and")
 
 def _piece(name: str) -> Function:
     def build(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        if name == "real" and isinstance(arguments[0], Array) and arguments[0].dtype.kind != "complex":
+            return arguments[0]
         return self.elementwise(lambda x: self.part(name, x), tuple(arguments), node)
 
     return build
@@ -519,6 +516,16 @@ def _phase(self: Arrays, arguments: list[Value], keywords: dict[str, Value], nod
     number = Scalar(self.temporary("z", self.as_scalar(z, node).expr))
     real, imag = self.part("real", number), self.part("imag", number)
     return Scalar(Call("atan2", (imag.expr, real.expr), FLOAT64, "math.atan2"))
+
+
+@function("angle")
+def _angle(self: Arrays, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+    def phase(z: Scalar) -> Scalar:
+        found = _phase(self, [z], {}, node)
+        assert isinstance(found, Scalar)
+        return found
+
+    return self.elementwise(phase, (arguments[0],), node)
 
 
 @function("rect")

@@ -10,8 +10,9 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Const, Expr, Op, Opaque, is_atom, topological
 from ..ir.types import FLOAT64, ScalarType, common
 from .describe import describe
+from .dtypes import element_of
 from .dynamic_reductions import DynamicReductions
-from .values import Array, Cells, Dynamic, Lazy, Object, OpenArray, Scalar, Sequence_, Value
+from .values import Array, Cells, Dynamic, Lazy, OpenArray, Scalar, Sequence_, Value
 
 __all__ = ["Arrays", "cost_of", "count_of", "scalar_of"]
 
@@ -25,7 +26,7 @@ class Arrays(DynamicReductions):
             dtype = common([e.type for e in items]) if items else FLOAT64
             if dtype.bits == 0:
                 dtype = ScalarType(dtype.kind, 64)
-        return Array(Cells(list(items), dtype), tuple(shape), tuple(range(len(items))))
+        return Array(Cells([element_of(e, dtype) for e in items], dtype), tuple(shape), tuple(range(len(items))))
 
     def as_array(self, value: Value, node: cst.CSTNode) -> Array:
         """A value as an array: nested tuples and lists become rows."""
@@ -73,7 +74,8 @@ class Arrays(DynamicReductions):
         arrays = [self.atomic(a, "factor") if len(a.slots) < count and cost_of(a) > 1 else a for a in arrays]
         columns = [self.spread(a, shape) for a in arrays]
         results = [function(*(scalar_of(e) for e in row)) for row in zip(*columns)]
-        return self.array([r.expr for r in results], shape, results[0].type if results else None)
+        kinds = {r.type for r in results}
+        return self.array([r.expr for r in results], shape, kinds.pop() if len(kinds) == 1 else None)
 
     def broadcast(self, shapes: Sequence[tuple[int, ...]], node: cst.CSTNode) -> tuple[int, ...]:
         import numpy as np
@@ -166,7 +168,8 @@ class Arrays(DynamicReductions):
                 f"{self.source.code(node.func)} takes no {next(iter(keywords))}= here",
                 "Only axis= is known.",
             )
-        if value is None or (isinstance(value, Object) and value.value is None):
+        value = self.one_axis(value, node)
+        if value is None:
             return None
         known = self.as_scalar(value, node).constant
         if not isinstance(known, int):

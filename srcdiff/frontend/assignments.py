@@ -13,6 +13,7 @@ from ..ir.expr import Const, Expr, Load, Var
 from ..ir.statements import Assign
 from .calls import Calls
 from .describe import describe
+from .dtypes import element_of, kept_narrow
 from .expressions import BINARY, _indices
 from .extents import Extent
 from .program import Refine
@@ -28,8 +29,12 @@ class Assignments(Calls):
     mutated: list[str]
 
     def _small_Assign(self, node: cst.Assign) -> None:
-        value = self.evaluate(node.value)
         targets = [t.target for t in node.targets]
+        unpacked = len(targets) == 1 and isinstance(targets[0], (cst.Tuple, cst.List))
+        if unpacked and isinstance(node.value, cst.GeneratorExp):
+            value = self.consumed(node.value)
+        else:
+            value = self.evaluate(node.value)
         names = [t.value for t in targets if isinstance(t, cst.Name)]
         if len(names) == len(targets):
             first, *others = names
@@ -289,7 +294,9 @@ class Assignments(Calls):
         if cells.prefix is None:
             cells.prefix = self.fresh("array")
         targets: list[Var] = []
-        for slot, e in zip(target.slots, values):
+        # A place that is named twice keeps its last value, as in NumPy.
+        places = dict(zip(target.slots, (kept_narrow(element_of(e, cells.dtype), cells.dtype) for e in values)))
+        for slot, e in places.items():
             if cells.dtype.kind in ("int", "bool") and e.type.is_differentiable:
                 self.fail(
                     node,
@@ -318,4 +325,4 @@ class Assignments(Calls):
             cells.writes[slot] = cells.writes.get(slot, 0) + 1
             self.unstable.add(name)
             targets.append(variable)
-        self.emit(Assign(tuple(targets), tuple(values)))
+        self.emit(Assign(tuple(targets), tuple(places.values())))

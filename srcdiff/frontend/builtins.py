@@ -10,14 +10,17 @@ import libcst as cst
 import numpy as np
 
 from ..errors import UnsupportedCall, UnsupportedType
-from ..ir.expr import Call, Const, Logic, Op, Opaque
+from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Opaque
 from ..ir.types import BOOL, COMPLEX128, INT64, promote
 from ..rules.scalar import BY_SPELLING, Rule
+from . import views as _views  # noqa: F401, its functions are registered
 from .array_functions import FUNCTIONS, METHODS
 from .arrays import Arrays
 from .describe import describe
 from .dynamic import shifted
-from .dynamic_functions import DYNAMIC
+from .dynamic_functions import DYNAMIC, ordered
+from .given import GivenKeywords, GivenValues
+from .kept_axes import REDUCTIONS, keeping_axes
 from .values import Array, Dictionary, Dynamic, Lazy, Object, OpenArray, Range, Scalar, Sequence_, Stream, Value
 
 __all__ = ["Builtins"]
@@ -38,7 +41,10 @@ class Builtins(Arrays):
                 number = float(value.constant)
             except ValueError:
                 self.fail(node, UnsupportedType, f"float({value.constant!r})", "Write the number.")
-            return Scalar(Const(number, self._constant_name(value.constant, number), named=True))
+            if np.isfinite(number):
+                return Scalar(Const(number))
+            return Scalar(Const(number, self._constant_name("not_a_number" if number != number else "infinite", number),
+                                named=True))  # fmt: skip
         if isinstance(value, Scalar) and value.type.kind == "float":
             return Scalar(Call("cast", (value.expr,), value.type, "float"))
         return self.cast(np.float64, self.as_scalar(value, node), node)
@@ -48,7 +54,9 @@ class Builtins(Arrays):
 
     def _builtin_bool(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         test = self.truth_of(self._one(arguments, keywords, node), node)
-        return test if test.known is not None else Scalar(Call("bool", (test.expr,), BOOL, "bool"))
+        if test.known is not None:
+            return Scalar(Const(test.known), test.known)
+        return Scalar(Call("bool", (test.expr,), BOOL, "bool"))
 
     def _builtin_complex(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         parts = [self.as_scalar(a, node) for a in [*arguments, *keywords.values()]]
@@ -230,6 +238,33 @@ class Builtins(Arrays):
     def _builtin_list(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         return Sequence_(self.items_of(arguments[0], node) if arguments else [], is_list=True)
 
+    def _builtin_sorted(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+        backwards = keywords.get("reverse", Scalar(Const(False), False))
+        if not isinstance(backwards, Scalar) or not isinstance(backwards.constant, bool) or "key" in keywords:
+            self.fail(node, UnsupportedCall, "sorted by a key", "Sort the numbers themselves, or use np.argsort.")
+        items = [self.as_scalar(item, node) for item in self.items_of(arguments[0], node)]
+        if not self.program.dynamic:
+            self.needs_known(node, "sorted works on arrays", "Use np.sort.")
+        _, chosen = ordered(self, self.array([item.expr for item in items], (len(items),)), node)
+        held = self.whole(chosen, node, "sorted")
+        found = [Scalar(self.item_at(held, (Const(i),))) for i in range(len(items))]
+        return Sequence_(list(found[::-1] if backwards.constant else found), is_list=True)
+
+    def _sort_in_place(self, base: Array | Dynamic, node: cst.Call) -> Value:
+        """`v.sort()`"""
+        if isinstance(base, Array) and not self.program.dynamic:
+            self.needs_known(node, "the method sort works on arrays", "Use np.sort.")
+        _, chosen = ordered(self, base, node)
+        if isinstance(base, Dynamic):
+            self.write(base, chosen, node)
+        else:
+            held = self.whole(chosen, node, "sorted")
+            self.store_items(base, [self.item_at(held, (Const(i),)) for i in range(base.shape[0])], node)
+        return Object(None, "None")
+
+    def store_items(self, target: Array, values: Sequence[Expr], node: cst.CSTNode) -> None:
+        raise NotImplementedError
+
     def _builtin_map(self, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
         if len(arguments) < 2:
             self.fail(node, UnsupportedCall, "map takes a function and what it is applied to", "")
@@ -255,7 +290,7 @@ class Builtins(Arrays):
         decisive = op == "or"
         if any(t.known is decisive for t in tests):
             return Scalar(Const(decisive), decisive)
-        rest = [t.expr for t in tests if t.known is None]
+        rest = [_as_condition(t.expr) for t in tests if t.known is None]
         if not rest:
             return Scalar(Const(not decisive), not decisive)
         return Scalar(Logic(op, *rest) if len(rest) > 1 else rest[0])
@@ -307,12 +342,23 @@ class Builtins(Arrays):
         node: cst.Call,
     ) -> Value:
         """A call of one of our own implementations: what it cannot take is the user's to change."""
+        given, named = GivenValues(arguments), GivenKeywords(keywords)
         try:
-            return function(arguments, keywords, node)
+            if "keepdims" in keywords and self.source.code(node.func).rpartition(".")[2] in REDUCTIONS:
+                found = keeping_axes(self, function, given, named, node)
+            else:
+                found = function(given, named, node)
         except (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError) as error:
             detail = str(error).partition("\n")[0].removeprefix("source: ")
             what = f": {detail}" if isinstance(error, np.exceptions.AxisError) else ""
             self.fail(node, UnsupportedCall, f"{text} with these arguments{what}", "Check their number and types.")
+        if given.unread() or named.unread():
+            plain = [self.source.code(a.value) for a in node.args if a.keyword is None and not a.star]
+            places = [i - len(given) for i in given.unread()]
+            unread = [*(plain[i] for i in places if -i <= len(plain)), *(f"{key}=" for key in named.unread())]
+            what = unread[0] if unread else "so many arguments"
+            self.fail(node, UnsupportedCall, f"{text} does not take {what} here", "Leave it out, or write a loop.")
+        return found
 
     # -- provided by the subclasses ---------------------------------------------------------------------------------
 
@@ -341,6 +387,8 @@ class Builtins(Arrays):
             found = DYNAMIC["flatten" if name == "flatten" else METHODS[name]]
             call = functools.partial(found, self)
             return self.guarded(call, f"the method {name}", [base, *arguments], keywords, node)
+        if isinstance(base, (Array, Dynamic)) and name == "sort" and not arguments and not keywords:
+            return self._sort_in_place(base, node)
         if isinstance(base, (Array, Dynamic, Lazy)) and name in ("conj", "conjugate"):
             return self.elementwise(_conjugate, (base,), node)
         if isinstance(base, Array) and name in METHODS:
@@ -394,7 +442,11 @@ class Builtins(Arrays):
         if base.frozen:
             self.fail(node, UnsupportedType, f"{base.frozen}, which .{name} would change", "Copy it first: list(...).")
         if self.loops and not self.unrolling:
-            self.needs_known(node, f"a list that grows in a loop (.{name}) needs a trip count known when compiling")
+            self.needs_known(
+                node,
+                f"a list that grows in a loop (.{name}) needs a trip count known when compiling",
+                "Make an array before the loop, out = np.zeros(n), and write out[i].",
+            )
         if name == "append":
             base.items.append(self.own_item(base, arguments[0]))
         elif name == "extend":
@@ -414,6 +466,11 @@ class Builtins(Arrays):
     def own_item(self, base: Sequence_, value: Value) -> Value:
         """An appended item keeps its value when the variable it came from changes."""
         return self.pin(value, f"{base.prefix or 'item'}_{len(base.items)}")
+
+
+def _as_condition(e: Expr) -> Expr:
+    """A truth value: `a and b` of two numbers is one of them."""
+    return e if e.type == BOOL else Compare(("!=",), (e, Const(0)))
 
 
 def _conjugate(value: Scalar) -> Scalar:

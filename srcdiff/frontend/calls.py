@@ -218,6 +218,9 @@ class Calls(Comprehensions):
             return self.guarded(implementation, text, arguments, keywords, node)
         if isinstance(function, type) and module in ("numpy", "builtins"):
             return self._construct(function, arguments, keywords, node)
+        if name == "math.log" and len(arguments) == 2 and not keywords:
+            value, base = (self.library(name, function, text, [a], {}, node) for a in arguments)
+            return self.binary("/", value, base, node)
         rule = BY_SPELLING.get(name)
         if rule is None:
             self.fail(node, UnsupportedCall, f"no derivative is known for {text}", _HINT)

@@ -595,7 +595,7 @@ class DynamicArrays(Subscripts):
         kind = kinds[found.dtype.kind]
         if found.dtype in (np.dtype("f4"), np.dtype("c8")):
             kind = ScalarType(kind.kind, 32)
-        name = "".join(c if c.isidentifier() or c.isdigit() else "_" for c in text)
+        name = self.name_of_constant(text)
         suffix = "" if kind in (FLOAT64, INT64, BOOL) else f", np.{kind.numpy}"
         held = self.program.table(name, f"np.array({_nested_text(found.tolist())}{suffix})")
         return Dynamic(held, kind, tuple(Extent(n) for n in found.shape), frozenset({f"constant:{text}"}))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
@@ -11,15 +12,15 @@ from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Select
 from ..ir.statements import Assign, If, Rebind, Store, View
 from ..ir.types import FLOAT64, INT64, ScalarType, common, promote
-from .dtypes import dtype_of
+from .dtypes import converted, dtype_of
 from .dynamic import Indexed, shifted
 from .extents import Extent
-from .values import Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Value
+from .values import Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Span, Value
 
 if TYPE_CHECKING:
     from .dynamic_reductions import DynamicReductions
 
-__all__ = ["DYNAMIC", "MAKERS", "dynamic_function", "only"]
+__all__ = ["DYNAMIC", "MAKERS", "dynamic_function", "only", "ordered"]
 
 Function = Callable[["DynamicReductions", list[Value], dict[str, Value], cst.Call], Value]
 DYNAMIC: dict[str, Function] = {}
@@ -88,7 +89,7 @@ def _ones(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
 
 
 def _one(dtype: ScalarType) -> Expr:
-    return Const(1) if dtype.kind in ("int", "bool") else Const(1.0)
+    return Const({"int": 1, "bool": True}.get(dtype.kind, 1.0))
 
 
 def _constant(
@@ -104,9 +105,10 @@ def _full(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
     extents, lengths = _shape(self, keywords.get("shape") or arguments[0], node)
     value = _argument(arguments, keywords, 1, "fill_value")
     assert value is not None
-    e = self.held(self.as_scalar(value, node).expr)
+    e = self.as_scalar(value, node).expr
     dtype = dtype_of(self, _argument(arguments, keywords, 2, "dtype"), node) or e.type
-    return _constant(self, extents, lengths, e, dtype if dtype.bits else ScalarType(dtype.kind, 64))
+    dtype = dtype if dtype.bits else ScalarType(dtype.kind, 64)
+    return _constant(self, extents, lengths, self.held(converted(self, e, dtype, node)), dtype)
 
 
 @dynamic_function("zeros_like", "empty_like")
@@ -130,20 +132,23 @@ def _ones_like(self: DynamicReductions, arguments: list[Value], keywords: dict[s
         return _constant(self, source.shape, lengths, _one(dtype), dtype)
     value = _argument(arguments, keywords, 1, "fill_value")
     assert value is not None
-    e = self.held(self.as_scalar(value, node).expr)
-    self.check_kind(dtype, e.type, node)
-    return _constant(self, source.shape, lengths, e, dtype)
+    e = converted(self, self.as_scalar(value, node).expr, dtype, node)
+    return _constant(self, source.shape, lengths, self.held(e), dtype)
 
 
 @dynamic_function("eye", "identity")
 def _eye(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    only(self, keywords, ("dtype",), node)
+    only(self, keywords, ("dtype", "k"), node)
     shape = Sequence_([arguments[0], arguments[1] if len(arguments) > 1 else arguments[0]])
+    offset = _argument(arguments, keywords, 2, "k")
+    k = 0 if offset is None else self._known_index(offset, node)
     extents, lengths = _shape(self, shape, node)
     dtype = dtype_of(self, keywords.get("dtype"), node) or FLOAT64
 
+    one, zero = converted(self, Const(1.0), dtype, node), converted(self, Const(0.0), dtype, node)
+
     def element(at: tuple[Expr, ...]) -> Expr:
-        return Select(Compare(("==",), (at[0], at[1])), Const(1.0), Const(0.0))
+        return Select(Compare(("==",), (shifted(at[0], k), at[1])), one, zero)
 
     return Lazy(dtype, tuple(extents), tuple(lengths), element, ())
 
@@ -191,8 +196,9 @@ def _linspace(self: DynamicReductions, arguments: list[Value], keywords: dict[st
 @dynamic_function("array", "asarray", "ascontiguousarray", "copy", "asfortranarray", "astype", "flatten")
 def _copy(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     only(self, keywords, ("dtype", "copy"), node)
-    dtype = dtype_of(self, _argument(arguments, keywords, 1, "dtype"), node)
     name = self.source.code(node.func).rpartition(".")[2]
+    converts = name not in ("copy", "flatten")
+    dtype = dtype_of(self, _argument(arguments, keywords, 1, "dtype") if converts else None, node)
     if isinstance(arguments[0], Sequence_):
         source: Indexed = self.stack_rows(arguments[0], node)
         if dtype in (None, source.dtype):
@@ -200,7 +206,7 @@ def _copy(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
     else:
         source = self.spill(arguments[0], node)
     if dtype is not None and dtype != source.dtype:
-        return self.lazy(lambda x: _converted(self, x, dtype, node), [source], node)
+        return self.lazy(lambda x: Scalar(converted(self, x.expr, dtype, node)), [source], node)
     if isinstance(source, Lazy):
         return source
     if name in ("asarray", "ascontiguousarray", "asfortranarray"):
@@ -215,14 +221,6 @@ def _copy(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
     self.emit(Rebind((self.variable(target, base.dtype, rank),), (view,)))
     shape = (self.product_extent(base),) if name == "flatten" else base.shape
     return Dynamic(target, base.dtype, shape, self.site(node))
-
-
-def _converted(self: DynamicReductions, x: Scalar, dtype: ScalarType, node: cst.Call) -> Scalar:
-    if x.type.kind == "complex" and dtype.kind != "complex":
-        self.fail(node, UnsupportedType, "a complex array made real", "Use .real.")
-    if dtype.kind in ("int", "bool"):
-        return Scalar(Call(dtype.kind, (x.expr,), dtype, dtype.kind))
-    return Scalar(Call("cast", (x.expr,), dtype, f"np.{dtype.numpy}"))
 
 
 @dynamic_function("reshape")
@@ -286,33 +284,34 @@ def _squeeze(self: DynamicReductions, arguments: list[Value], keywords: dict[str
     value = self.spill(arguments[0], node)
     if any(e.known is None for e in value.shape):
         self.fail(node, UnsupportedCall, "np.squeeze of axes of unknown length", "Index the axis of one element.")
-    keep = [axis for axis, e in enumerate(value.shape) if e.known != 1]
-    base = value
-
-    def element(at: tuple[Expr, ...]) -> Expr:
-        places: list[Expr] = [Const(0)] * len(base.shape)
-        for axis, i in zip(keep, at):
-            places[axis] = i
-        return self.item_at(base, places)
-
-    return self.remapped(value, [value.shape[a] for a in keep], [self.length(value, a) for a in keep], element)
+    parts: list[Any] = [Scalar(Const(0), 0) if e.known == 1 else Span(0, 0, self.length(value, axis))
+                        for axis, e in enumerate(value.shape)]  # fmt: skip
+    return self.take(self.whole(value, node), parts, node)
 
 
 @dynamic_function("diag", "diagonal")
 def _diag(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    only(self, keywords, (), node)
-    if len(arguments) > 1:
-        self.fail(node, UnsupportedCall, "np.diag beside the main diagonal", "Write a loop.")
+    only(self, keywords, ("k", "offset"), node)
+    offset = keywords.get("offset") or _argument(arguments, keywords, 1, "k")
+    k = 0 if offset is None else self._known_index(offset, node)
     a = self.steady(arguments[0], node)
     n = self.length(a, 0)
     if len(a.shape) == 1:
-        def spread(at: tuple[Expr, ...]) -> Expr:
-            return Select(Compare(("==",), (at[0], at[1])), self.item_at(a, at[:1]), Const(0.0))
+        size, last = shifted(n, abs(k)), shifted(n, -1)
 
-        return self.remapped(a, [a.shape[0]] * 2, [n, n], spread)
+        def spread(at: tuple[Expr, ...]) -> Expr:
+            place = at[0] if k >= 0 else at[1]
+            inside = Call("min", (place, last), INT64, "min") if k else place
+            return Select(Compare(("==",), (shifted(at[0], k), at[1])), self.item_at(a, (inside,)), Const(0.0))
+
+        return self.remapped(a, [a.shape[0] + Extent(abs(k))] * 2, [size, size], spread)
     if a.shape[0] != a.shape[1]:
         self.require(a.shape[0], n, a.shape[1], self.length(a, 1), node, "np.diag of a matrix that is not square")
-    return self.remapped(a, [a.shape[0]], [n], lambda at: self.item_at(a, (at[0], at[0])))
+
+    def along(at: tuple[Expr, ...]) -> Expr:
+        return self.item_at(a, (shifted(at[0], max(0, -k)), shifted(at[0], max(0, k))))
+
+    return self.remapped(a, [a.shape[0] - Extent(abs(k))], [shifted(n, -abs(k))], along)
 
 
 @dynamic_function("flip", "flipud")
@@ -514,6 +513,9 @@ def _shape_tuple(self: DynamicReductions, arguments: list[Value], keywords: dict
 @dynamic_function("real", "imag")
 def _part(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     name = self.source.code(node.func).rpartition(".")[2]
+    given = arguments[0]
+    if name == "real" and isinstance(given, (Dynamic, Lazy)) and given.dtype.kind != "complex":
+        return given
     return self.lazy(lambda x: self.part(name, x), arguments[:1], node)
 
 
@@ -585,14 +587,15 @@ def _interp(self: DynamicReductions, arguments: list[Value], keywords: dict[str,
 
 @dynamic_function("take")
 def _take(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    only(self, keywords, (), node)
+    only(self, keywords, ("axis",), node)
     a = self.steady(arguments[0], node)
-    if len(a.shape) != 1:
-        self.fail(node, UnsupportedCall, "np.take of a matrix", "Index it: a[index].")
-    place = arguments[1]
-    if isinstance(place, Scalar):
-        return Scalar(self.item_at(a, (place.expr,)))
-    return self.take(a, [self.index_entry(place, node)], node)
+    place, along = arguments[1], _argument(arguments, keywords, 2, "axis")
+    if along is None and len(a.shape) != 1:
+        self.fail(node, UnsupportedCall, "np.take of a matrix without axis=", "Name the axis, or index it: a[index].")
+    axis = 0 if along is None else self._known_index(along, node) % len(a.shape)
+    parts: list[Any] = [Span(0, 0, self.length(a, n)) for n in range(len(a.shape))]
+    parts[axis] = self.index_entry(place, node)
+    return self.take(a, parts, node)
 
 
 @dynamic_function("expand_dims")
@@ -602,11 +605,10 @@ def _expand_dims(self: DynamicReductions, arguments: list[Value], keywords: dict
     place = _argument(arguments, keywords, 1, "axis")
     assert place is not None
     axis = self._known_index(place, node) % (len(a.shape) + 1)
-    lengths = [self.length(a, n) for n in range(len(a.shape))]
-    lengths.insert(axis, Const(1))
-    shape = list(a.shape)
-    shape.insert(axis, Extent(1))
-    return self.remapped(a, shape, lengths, lambda at: self.item_at(a, (*at[:axis], *at[axis + 1 :])))
+    base = self.whole(a, node)
+    parts: list[Any] = list(self.full_index(base))
+    parts.insert(axis, None)
+    return self.take(base, parts, node)
 
 
 @dynamic_function("broadcast_to")
@@ -697,32 +699,39 @@ def _fliplr(self: DynamicReductions, arguments: list[Value], keywords: dict[str,
     return _flipped(self, arguments[0], (1,), node)
 
 
-def _flipped(self: DynamicReductions, value: Value, axes: tuple[int, ...], node: cst.Call) -> Lazy:
-    a = self.steady(value, node)
-    lengths = [self.length(a, n) for n in range(len(a.shape))]
+def _flipped(self: DynamicReductions, value: Value, axes: tuple[int, ...], node: cst.Call) -> Value:
+    """A view, as in NumPy: what is written to it is written to the array."""
+    base = self.whole(self.steady(value, node), node)
+    parts: list[Any] = list(self.full_index(base))
+    for axis in axes:
+        parts[axis] = Cut("::-1", ())
+    found = self.take(base, parts, node)
+    assert isinstance(found, Dynamic)
+    return replace(found, shape=base.shape)
 
-    def element(at: tuple[Expr, ...]) -> Expr:
-        places = [Op("-", Op("-", lengths[n], Const(1)), i) if n in axes else i for n, i in enumerate(at)]
-        return self.item_at(a, places)
 
-    return self.remapped(a, a.shape, lengths, element)
+def ordered(self: DynamicReductions, value: Value, node: cst.Call) -> tuple[Value, Indexed]:
+    """Where the elements of a vector stand in ascending order, and the elements in that order.
+
+    The order is found once, from the values; derivatives are those of the elements in their places.
+    """
+    vector = self.spill(value, node)
+    if len(vector.shape) != 1:
+        self.fail(node, UnsupportedCall, "sorting along an axis", "Sort vectors, one row after the other.")
+    a = self.whole(vector, node, "values")
+    (order,) = self.array_call("argsort_1", [a], [(INT64, a.shape)], node, "order")
+    chosen = self.take(a, [order], node)
+    assert isinstance(chosen, (Dynamic, Lazy))
+    return order, chosen
 
 
 @dynamic_function("sort", "argsort", "median")
 def _sort(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
-    """The order is found once, from the values; derivatives are those of the elements in their places."""
     only(self, keywords, (), node)
-    value = self.spill(arguments[0], node)
-    if len(value.shape) != 1 or len(arguments) > 1:
-        self.fail(node, UnsupportedCall, "sorting along an axis", "Sort vectors.")
-    a = self.whole(value, node, "values")
-    (order,) = self.array_call("argsort_1", [a], [(INT64, a.shape)], node, "order")
+    order, chosen = ordered(self, arguments[0], node)
     name = self.source.code(node.func).rpartition(".")[2]
-    if name == "argsort":
-        return order
-    chosen = self.take(a, [order], node)
-    if name == "sort":
-        return chosen
-    n = self.length(a, 0)
+    if name != "median":
+        return order if name == "argsort" else chosen
+    n = self.length(chosen, 0)
     low, high = Op("//", Op("-", n, Const(1)), Const(2)), Op("//", n, Const(2))
     return Scalar(Op("*", Const(0.5), Op("+", self.item_at(chosen, (low,)), self.item_at(chosen, (high,)))))

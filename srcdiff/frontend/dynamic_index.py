@@ -11,6 +11,7 @@ from ..errors import UnsupportedType
 from ..ir.expr import Compare, Const, Expr, Op
 from ..ir.statements import Assign, If, Raise, Rebind, Store, View
 from ..ir.types import INT64
+from .dtypes import kept_narrow
 from .dynamic import DynamicArrays, Indexed, shifted
 from .extents import Extent
 from .values import Array, Cut, Dynamic, Lazy, Object, Scalar, Sequence_, Span, Value
@@ -25,6 +26,8 @@ class DynamicIndex(DynamicArrays):
     """Evaluates `a[...]` on dynamic arrays."""
 
     def dynamic_subscript(self, base: Indexed, node: cst.Subscript) -> Value:
+        if self.has_cut(base):
+            base = self.whole(base, node)
         parts = self._parts(base, node)
         return self.take(base, parts, node)
 
@@ -105,7 +108,7 @@ class DynamicIndex(DynamicArrays):
             value = self.evaluate(part.value)
             if isinstance(value, Object) and value.value is None:
                 parts.append(None)
-            elif isinstance(value, Sequence_) and not value.is_list:
+            elif isinstance(value, Sequence_) and not value.is_list and len(node.slice) == 1:
                 parts.extend(self.index_entry(item, part.value) for item in value.items)
             else:
                 parts.append(self.index_entry(value, part.value))
@@ -288,6 +291,8 @@ class DynamicIndex(DynamicArrays):
         self, base: Dynamic, node: cst.Subscript, value: Value | None, update: Callable[[Value], Value] | None = None
     ) -> None:
         """`a[...] = value`, or with `update` what becomes of the present value, for `+=`."""
+        if self.has_cut(base):
+            base = self.whole(base, node)
         parts = self._parts(base, node)
         if any(isinstance(p, (Dynamic, Lazy)) for p in parts):
             self._scatter(base, parts, value, update, node)
@@ -297,8 +302,9 @@ class DynamicIndex(DynamicArrays):
             place = found.expr
             result = self.as_scalar(update(found) if update is not None else _given(value), node)
             self.check_dynamic_write(base, node)
-            self.check_kind(base.dtype, result.type, node)
-            self.emit(Store(place.array, place.index, result.expr))  # type: ignore[attr-defined]
+            e = kept_narrow(result.expr, base.dtype)
+            self.check_kind(base.dtype, e.type, node)
+            self.emit(Store(place.array, place.index, e))  # type: ignore[attr-defined]
             return
         assert isinstance(found, Dynamic)
         if self.has_cut(found):

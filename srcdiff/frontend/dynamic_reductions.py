@@ -83,12 +83,29 @@ class DynamicReductions(DynamicIndex):
     def axis_of(self, arguments: list[Value], keywords: dict[str, Value], rank: int, node: cst.Call) -> int | None:
         only(self, keywords, ("axis",), node)
         value = keywords.get("axis") or (arguments[1] if len(arguments) > 1 else None)
-        if value is None or (isinstance(value, Object) and value.value is None):
+        value = self.one_axis(value, node)
+        if value is None:
             return None
         axis = self._known_index(value, node)
         if not -rank <= axis < rank:
             self.fail(node, UnsupportedType, f"axis {axis} of an array of {rank} axes", "")
         return axis % rank
+
+    def one_axis(self, value: Value | None, node: cst.Call) -> Value | None:
+        """What `axis=` gives: an axis, or None for all of them."""
+        if isinstance(value, Sequence_):
+            if len(value.items) != 1:
+                self.fail(
+                    node, UnsupportedCall, "a reduction over several axes",
+                    "Take one after the other, the last first: a.sum(axis=1).sum(axis=0).",
+                )  # fmt: skip
+            value = value.items[0]
+        return None if isinstance(value, Object) and value.value is None else value
+
+    def degrees_of_freedom(self, keywords: dict[str, Value], node: cst.Call) -> int:
+        """`ddof=` of a variance."""
+        given = keywords.pop("ddof", None)
+        return 0 if given is None else self._known_index(given, node)
 
     def reduced(
         self,
@@ -296,7 +313,7 @@ def _mean(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) 
     return self.reduced(arguments, keywords, node, mean)
 
 
-def _variance(self: Self, root: bool) -> Callable[..., Expr]:
+def _variance(self: Self, root: bool, freedom: int) -> Callable[..., Expr]:
     def variance(a: Indexed, n: Sequence[Expr], e: Callable[[tuple[Expr, ...]], Expr]) -> Expr:
         count = self.count_expr(a, n)
         mean = self.temporary("mean", self.averaged(self.folded("total", Const(0.0), "+", n, e), count))
@@ -305,7 +322,7 @@ def _variance(self: Self, root: bool) -> Callable[..., Expr]:
             deviation = self.temporary("deviation", Op("-", e(at), mean))
             return Op("*", deviation, deviation)
 
-        result = self.averaged(self.folded_with("squares", n, squared), count)
+        result = self.averaged(self.folded_with("squares", n, squared), shifted(count, -freedom))
         if not root:
             return result
         return Call("root", (self.temporary("variance", result),), promote(result.type, WEAK_FLOAT), "math.sqrt")
@@ -315,12 +332,14 @@ def _variance(self: Self, root: bool) -> Callable[..., Expr]:
 
 @dynamic_function("var")
 def _var(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) -> Value:
-    return self.reduced(arguments, keywords, node, _variance(self, False))
+    freedom = self.degrees_of_freedom(keywords, node)
+    return self.reduced(arguments, keywords, node, _variance(self, False, freedom))
 
 
 @dynamic_function("std")
 def _std(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) -> Value:
-    return self.reduced(arguments, keywords, node, _variance(self, True))
+    freedom = self.degrees_of_freedom(keywords, node)
+    return self.reduced(arguments, keywords, node, _variance(self, True, freedom))
 
 
 @dynamic_function("max", "amax")

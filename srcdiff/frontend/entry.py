@@ -8,13 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..emitter.printer import expression
-from ..errors import SrcdiffError, Unsupported, UnsupportedSyntax, UnsupportedType
+from ..errors import SrcdiffError, Unsupported, UnsupportedSyntax, UnsupportedType, WrtError
 from ..ir.expr import Const, Expr, Load, Var
 from ..ir.statements import Function, Leaf, Origin, Return, Structure
 from ..ir.types import FLOAT64, STRING, ArrayType, ScalarType
 from .flow import NeedsKnown, Restart
 from .lower import FunctionLowerer
-from .parameters import ArraySpec, ConstantSpec, ScalarSpec, Spec, TupleSpec, parameter_names, star_parameter
+from .parameters import (
+    ArraySpec,
+    ConstantSpec,
+    ScalarSpec,
+    Spec,
+    TupleSpec,
+    parameter_names,
+    parameters,
+    star_parameter,
+)
 from .program import OpenLength, Program, Refine, TooLong
 from .source import Source
 from .values import Array, Cells, Dynamic, OpenArray, Scalar, Sequence_, Value
@@ -334,6 +343,7 @@ class _Arguments:
         """An array that stays one."""
         kind = spec.dtype
         if self.promote and active and not kind.is_differentiable:
+            self._check_number(text, kind, "an array of truth values")
             kind = FLOAT64
             self.prelude.append(f"{name} = {name}.astype(np.float64)")
         if shape is not None:
@@ -351,6 +361,7 @@ class _Arguments:
         items: list[Expr] = [Load(text, index, spec.dtype) for index in indices]
         kind = spec.dtype
         if self.promote and active and not kind.is_differentiable:
+            self._check_number(text, kind, "an array of truth values")
             kind = FLOAT64
             variables = [Var(f"{name}_{i}", kind) for i in range(len(items))]
             for variable, e in zip(variables, items):
@@ -373,11 +384,25 @@ class _Arguments:
             return Scalar(Var(name, STRING)), Leaf((), kind), [], []
         e: Expr = Var(name, kind) if text == name else _load(text, kind)
         if self.promote and active and not kind.is_differentiable:
+            self._check_number(text, kind, "a truth value")
             kind = FLOAT64
             variable = Var(name, kind)
             self.prelude.append(f"{name} = float({expression(e)})")
             e = variable
         return Scalar(e), Leaf((), kind), [e], [name]
+
+    def _check_number(self, text: str, kind: ScalarType, what: str) -> None:
+        """Integers are promoted; truth values cannot vary."""
+        if kind.kind != "bool":
+            return
+        source = self.lowerer.source
+        parameter = text.partition("[")[0]
+        node = next(p.name for p in parameters(source) if p.name.value == parameter)
+        raise WrtError(
+            f"{text} is {what}, which cannot vary",
+            hint="Leave it out: name the others in wrt=.",
+            location=source.location(node),
+        )
 
     def _item(
         self, name: str, text: str, i: int, spec: Spec, active: bool

@@ -200,7 +200,8 @@ class Expressions(Comparisons):
         if isinstance(found, (tuple, list)):
             items = [self.constant_value(item, f"{text}_{i}", node) for i, item in enumerate(found)]
             record = type(found) if isinstance(found, tuple) and hasattr(found, "_fields") else None
-            return Sequence_(items, False, record, prefix=text)
+            frozen = f"{text} is a constant outside the function" if isinstance(found, list) else None
+            return Sequence_(items, isinstance(found, list), record, prefix=text, frozen=frozen)
         if isinstance(found, dict):
             return Dictionary({key: Later(self, item, f"{text}_{key}", node) for key, item in found.items()})  # type: ignore[misc]
         return Object(found, text)
@@ -209,8 +210,17 @@ class Expressions(Comparisons):
         root, _, rest = text.partition(".")
         if rest and root in self.program.imports and rest in ("pi", "e", "tau", "inf", "nan", "euler_gamma"):
             return text
+        return self.program.constant(self.name_of_constant(text), value)
+
+    bound: set[str]
+    """Names that the function itself binds: its parameters and what it assigns."""
+
+    def name_of_constant(self, text: str) -> str:
+        """A name for what `text` reads from outside: `P.k` is P_k, unless the function has a variable P_k."""
         name = "".join(c if c.isidentifier() or c.isdigit() else "_" for c in text)
-        return self.program.constant(name, value)
+        while name in self.bound or (name != text and name in self.user_names):
+            name += "_"
+        return name
 
     def _constant_array(self, found: Any, text: str, node: cst.CSTNode) -> Value:
         if found.dtype.kind not in "fiubc":
@@ -414,7 +424,12 @@ class Expressions(Comparisons):
     def element(self, base: Array, index: tuple[int, ...]) -> Value:
         raise NotImplementedError
 
+    entry: bool
+
     def refine(self, value: OpenArray, shape: tuple[int, ...]) -> Any:
+        if not (self.entry or value.active):  # the name is the helper's own
+            assert self.program.statement is not None
+            self.refuse_open(value, self.program.statement)
         raise Refine(value.name, shape)
 
 

@@ -9,9 +9,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import libcst as cst
 
+from ..analyses.liveness import reads
 from ..errors import SrcdiffError, UnsupportedType
 from ..ir.expr import Const, Expr, Var, is_atom
-from ..ir.statements import Allocate, Assign, Break, CallHelper, Continue, Origin, Rebind, Statement, View
+from ..ir.statements import (
+    Allocate,
+    Assign,
+    Break,
+    CallHelper,
+    Continue,
+    Origin,
+    Rebind,
+    Statement,
+    View,
+    expressions_of,
+)
 from ..ir.types import ArrayType, ScalarType
 from .merge import Merge, Path, count_writes, flow_back
 from .program import Program, Signal
@@ -29,6 +41,7 @@ from .values import (
     cells_of,
     copy_environment,
     defined,
+    has_undefined,
     is_undefined,
 )
 
@@ -124,6 +137,12 @@ class Flow:
 
     def emit(self, statement: Statement) -> None:
         self.program.count_statement(self)
+        if has_undefined(*expressions_of(statement)):
+            assert self.program.statement is not None
+            self.fail(
+                self.program.statement, UnsupportedType, "an element of an array is read before it has a value",
+                "Use np.zeros, or write every element first.",
+            )  # fmt: skip
         self.assigning(statement)
         self.block.append(replace(statement, origin=self.origin) if statement.origin is None else statement)
 
@@ -211,6 +230,9 @@ class Flow:
                 bound.append((name, self._place(name, value, targets, values)))
         self.incoming = {}
         if batch:
+            rebound = {t.name for t, _ in batch}
+            values = [self.temporary_copy(f"{t.name}_new", v) if rebound & reads(v) else v
+                      for t, v in zip(targets, values)]  # fmt: skip
             self.emit(Rebind(tuple(t for t, _ in batch), tuple(v for _, v in batch)))
         moves = _real_moves(targets, values)
         if moves:

@@ -38,6 +38,7 @@ from .values import (
     UserFunction,
     Value,
     cell_name,
+    defined,
 )
 
 __all__ = ["Group", "Helpers"]
@@ -486,7 +487,7 @@ class Flattened:
         group = self.groups[group_name]
         for slot in value.slots:
             if slot not in group.slots:
-                e = value.cells.items[slot]
+                e = defined(value.cells.items[slot])
                 variable = self._append(cell_name(group_name, len(group.slots)), e, kind)
                 group.slots.append(slot)
                 group.inside.items.append(variable)

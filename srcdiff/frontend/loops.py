@@ -258,7 +258,8 @@ class Loops(Assignments):
         self.emit(Comment(f"# L{origin.line}: {origin.text}"))
         outer = Loop([], [], one_trip=True)
         self.loops.append(outer)
-        iterated = self._iterated(node.iter)
+        counted = all(isinstance(item, Scalar) and isinstance(item.constant, int) for item in items)
+        iterated = [] if counted else self._iterated(node.iter)
         lists = self._lists_of(node.iter)
         with self.nested() as block:
             outer.block = block

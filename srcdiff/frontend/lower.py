@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import libcst as cst
 
 from ..errors import SrcdiffError, UnsupportedSyntax, UnsupportedType
-from ..ir.expr import Const, Expr, Opaque, Var
+from ..ir.expr import Const, Expr, Var
 from ..ir.statements import (
     Assert,
     Block,
@@ -48,6 +48,7 @@ from .values import (
     Value,
     cells_of,
     copy_environment,
+    has_undefined,
 )
 from .walk import Walker
 
@@ -83,6 +84,7 @@ class FunctionLowerer(Loops):
         counts = bindings(node.body)
         self.locals = set(counts)
         parameters = {p.name.value for p in _parameters(node)}
+        self.bound = self.locals | (parameters - set(source.bound))
         self.unstable = {name for name, count in counts.items() if count > 1 or (name in parameters and count > 0)}
         self._import_roots()
 
@@ -403,7 +405,7 @@ class FunctionLowerer(Loops):
             return Leaf((), value.type), [value.expr]
         if isinstance(value, Array):
             for e in value.items:
-                if isinstance(e, Opaque) and e.text == "?":
+                if has_undefined(e):
                     self.fail(node, UnsupportedType, "an element of the result has no value", "Use np.zeros.")
             return Leaf(value.shape, value.dtype, True), value.items
         if isinstance(value, Dynamic):

@@ -17,6 +17,7 @@ from .expressions import Later
 from .flow import NeedsKnown
 from .values import (
     Array,
+    Cells,
     Dictionary,
     Dynamic,
     Formatted,
@@ -149,7 +150,7 @@ class Subscripts(Choices):
             self.fail(node, UnsupportedType, "the step of this slice is zero", "Use 1, -1 or another step.")
         return slice(*parts)
 
-    def index(self, node: cst.Subscript, shape: tuple[int, ...]) -> list[int | slice | list[int] | None]:
+    def index(self, node: cst.Subscript, shape: tuple[int, ...]) -> list[Any]:
         """The index of a subscript on an array of known shape, one entry an axis, ellipsis expanded."""
         result: list[Any] = []
         for element in node.slice:
@@ -162,49 +163,54 @@ class Subscripts(Choices):
                 result.append(Ellipsis)
             else:
                 value = self.evaluate(part.value)
-                if isinstance(value, Object) and value.value is None:
-                    result.append(None)
-                    continue
-                entries: list[Any] | None = (
-                    list(value.items) if isinstance(value, Sequence_) and value.is_list else None
-                )
-                if isinstance(value, Array) and value.dtype.kind in ("int", "bool"):
-                    entries = [Scalar(i, i.value if isinstance(i, Const) else None) for i in value.items]
-                if isinstance(value, Sequence_) and not value.is_list:
-                    result.extend(self._known_index(v, part.value) for v in value.items)
-                    continue
-                if entries is not None:
-                    result.append([self._known_index(v, part.value) for v in entries])
-                    continue
-                index = self._known_index(value, part.value)
-                if isinstance(index, bool):
-                    self.fail(part.value, UnsupportedType, "an index is a truth value", "Use an integer.")
-                result.append(index)
-        used = sum(r is not None and r is not Ellipsis for r in result)
+                entries = [value]
+                if isinstance(value, Sequence_) and not value.is_list and len(node.slice) == 1:
+                    entries = value.items
+                result.extend(self._index_entry(item, part.value) for item in entries)
+        used = sum(np.ndim(r) if _is_mask(r) else 1 for r in result if r is not None and r is not Ellipsis)
         if used > len(shape):
             self.fail(node, UnsupportedType, f"too many indices for an array of shape {shape}", "")
         missing: list[Any] = [slice(None)] * (len(shape) - used)
-        if Ellipsis in [r for r in result if not isinstance(r, list)]:
-            at = next(i for i, r in enumerate(result) if r is Ellipsis)
-            result[at : at + 1] = missing
-        else:
-            result.extend(missing)
+        at = next((i for i, r in enumerate(result) if r is Ellipsis), len(result))
+        result[at : at + 1] = missing
         axis = 0
         for i, part in enumerate(result):
             if part is None:
                 continue
             if isinstance(part, cst.Slice):
                 result[i] = self._slice(part)
-            chosen: list[int] = part if isinstance(part, list) else [part] if isinstance(part, int) else []
-            if chosen and all(isinstance(e, bool) for e in chosen):
-                if len(chosen) != shape[axis]:
-                    self.fail(node, UnsupportedType, f"a mask of {len(chosen)} for length {shape[axis]}", "")
-            elif any(isinstance(e, bool) for e in chosen):
-                self.fail(node, UnsupportedType, "a list of indices mixes integers and truth values", "")
-            elif any(not -shape[axis] <= e < shape[axis] for e in chosen):
-                self.fail(node, UnsupportedType, f"index {part} is out of range for length {shape[axis]}", "")
+            if _is_mask(part):
+                covered = shape[axis : axis + part.ndim]
+                if part.shape != covered:
+                    self.fail(node, UnsupportedType, f"a mask of shape {part.shape} for the shape {covered}", "")
+                axis += part.ndim
+                continue
+            chosen = part.ravel().tolist() if isinstance(part, np.ndarray) else [part] if isinstance(part, int) else []
+            if any(not -shape[axis] <= e < shape[axis] for e in chosen):
+                what = part.tolist() if isinstance(part, np.ndarray) else part
+                self.fail(node, UnsupportedType, f"index {what} is out of range for length {shape[axis]}", "")
             axis += 1
         return result
+
+    def _index_entry(self, value: Value, node: cst.CSTNode) -> Any:
+        """A place that is known, an array of places or of truth values, or None."""
+        if isinstance(value, Object) and value.value is None:
+            return None
+        if isinstance(value, (Dynamic, Lazy)):
+            what = "the places in an array of known shape must be known when compiling"
+            self.needs_known(node, what, "Give the array a name first: v = ..., then v[places].")
+        if isinstance(value, Sequence_):
+            value = self.as_array(value, node)
+        if isinstance(value, Array) and value.shape:
+            items = [Scalar(i, i.value if isinstance(i, Const) else None) for i in value.items]
+            places = [self._known_index(item, node) for item in items]
+            if len({isinstance(p, bool) for p in places}) > 1:
+                self.fail(node, UnsupportedType, "a list of indices mixes integers and truth values", "")
+            return np.array(places, dtype=None if places else np.int64).reshape(value.shape)
+        index = self._known_index(value, node)
+        if isinstance(index, bool):
+            self.fail(node, UnsupportedType, "an index is a truth value", "Use an integer.")
+        return index
 
     def index_of(self, base: Array, node: cst.Subscript) -> list[Any]:
         """The index of a subscript; where it is not known, the array may have to stay one when the program runs."""
@@ -214,6 +220,9 @@ class Subscripts(Choices):
             if demand.promote is None and base.cells.owner is not None:
                 demand.promote = (self.key, base.cells.owner)
             raise
+
+    def as_array(self, value: Value, node: cst.CSTNode) -> Array:
+        raise NotImplementedError
 
     def dynamic_subscript(self, base: Dynamic | Lazy, node: cst.Subscript) -> Value:
         raise NotImplementedError
@@ -238,7 +247,10 @@ class Subscripts(Choices):
             if is_undefined(item):
                 self.fail(node, UnsupportedType, "this element is read before it has a value", "Use np.zeros.")
             return Scalar(item, item.value if isinstance(item, Const) and isinstance(item.value, int) else None)
-        return Array(base.cells, tuple(chosen.shape), tuple(chosen.ravel().tolist()))
+        part = Array(base.cells, tuple(chosen.shape), tuple(chosen.ravel().tolist()))
+        if any(isinstance(i, np.ndarray) for i in index):  # chosen elements are copied
+            return Array(Cells(part.items, base.dtype), part.shape, tuple(range(len(part.slots))))
+        return part
 
     def element(self, base: Array, index: tuple[int, ...]) -> Value:
         return self.subscript(base, [*index, *[slice(None)] * (len(base.shape) - len(index))], cst.Name("_"))
@@ -291,6 +303,10 @@ class Subscripts(Choices):
         if value.type.kind != "complex":
             return value if name == "real" else Scalar(Const(0.0))
         return Scalar(Call(name, (value.expr,), ScalarType("float", value.type.bits), name))
+
+
+def _is_mask(part: Any) -> bool:
+    return isinstance(part, np.ndarray) and part.dtype == np.bool_
 
 
 def _only_index(node: cst.Subscript) -> cst.BaseExpression:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..ir.expr import Const, Expr, Opaque
+from ..ir.expr import Const, Expr, Opaque, topological
 from ..ir.types import ScalarType
 from .extents import Extent
 
@@ -39,6 +39,7 @@ __all__ = [
     "cells_of",
     "copy_environment",
     "defined",
+    "has_undefined",
     "is_undefined",
     "sequences_of",
 ]
@@ -349,4 +350,10 @@ def is_undefined(e: Expr) -> bool:
 
 def defined(e: Expr) -> Expr:
     """An element of `np.empty` may be anything: zero where a variable needs a value."""
-    return Const(0.0) if is_undefined(e) else e
+    if not is_undefined(e):
+        return e
+    return Const(0 if e.type.kind == "int" else False if e.type.kind == "bool" else 0.0)
+
+
+def has_undefined(*exprs: Expr) -> bool:
+    return any(is_undefined(node) for node in topological(exprs))
