@@ -33,6 +33,7 @@ from ..ir.expr import (
     key_of,
     mul,
     neg,
+    real,
     rebuild,
     topological,
 )
@@ -337,7 +338,7 @@ class Differentiator:
             out.append(Assign((variable,), (value,)))
         moves = [(v, e) for (v, _), e in zip(flat, shared) if v is not e]
         if moves:
-            out.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+            out.append(_moved(moves))
         return result
 
     def _is_known(self, e: Expr, targets: Sequence[Var]) -> bool:
@@ -373,7 +374,7 @@ class Differentiator:
                     moves.append((variable, e))
                     row[d] = variable
         if moves:
-            out.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+            out.append(_moved(moves))
 
     # -- helpers ----------------------------------------------------------------------------------------------------
 
@@ -508,8 +509,8 @@ class Differentiator:
             joined[key] = row
         # Of a pair that differs by its sign the positive one keeps a variable, and the other refers to it.
         for key, d, x, y in sorted(pending, key=lambda item: _is_negative(item[2]) + _is_negative(item[3])):
-            kind = (y if is_zero(x) else x).type
-            variable = self.canonical(Var(key, kind if kind.bits else ScalarType(kind.kind, 64)), d)
+            kind = promote(real(x).type, real(y).type)
+            variable = self.canonical(Var(key, kind), d)
             same = known.get((x, y))
             opposite = known.get((neg(x), neg(y)))
             if same is not None:
@@ -526,7 +527,7 @@ class Differentiator:
                 moves_b.append((variable, y))
         for moves, block in ((moves_a, first), (moves_b, second)):
             if moves:
-                block.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+                block.append(_moved(moves))
         tangents.clear()
         tangents.update(joined)
 
@@ -554,7 +555,7 @@ class Differentiator:
                     moves.append((own, e))
                     row[d] = own
         if moves:
-            out.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+            out.append(_moved(moves))
         body: list[Statement] = []
         inside = {k: dict(row) for k, row in tangents.items()}
         if isinstance(s, For):
@@ -611,7 +612,12 @@ class Differentiator:
                 if e is not canonical:
                     moves.append((canonical, e))
         if moves:
-            out.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+            out.append(_moved(moves))
+
+
+def _moved(moves: Sequence[tuple[Var, Expr]]) -> Assign:
+    """Tangents into their variables, as floats: integers would wrap in the products that follow."""
+    return Assign(tuple(v for v, _ in moves), tuple(real(e) for _, e in moves))
 
 
 def _is_negative(e: Expr) -> bool:

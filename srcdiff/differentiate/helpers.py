@@ -11,7 +11,7 @@ from typing import Any
 
 from ..emitter.module import function_text
 from ..frontend.program import HelperReference, Program
-from ..ir.expr import ONE, ZERO, Const, Expr, Helper, is_zero, topological
+from ..ir.expr import ONE, ZERO, Const, Expr, Helper, is_zero, real, topological
 from ..ir.statements import Assign, Block, CallHelper, For, If, Return, Statement, While, statements
 from ..optimize.dead import remove_dead
 from .accumulate import accumulate
@@ -73,7 +73,7 @@ class HelperDerivatives:
 
         def finish(s: Return, values: Sequence[Expr], tangents: Sequence[Mapping[int, Expr]]) -> list[Statement]:
             rows.append(list(tangents))
-            return [Return((*values, *(row.get(d, ZERO) for row in tangents for d in range(len(columns)))))]
+            return [Return((*values, *(real(row.get(d, ZERO)) for row in tangents for d in range(len(columns)))))]
 
         differentiator = Differentiator(
             reference.function.body,
