@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..assembly.inputs import choose_inputs
-from ..assembly.parts import definition, support_texts
+from ..assembly.parts import check_names, definition, support_texts
 from ..assembly.scalars import ScalarAssembly, best
 from ..differentiate.devices import DeviceLayout, DevicePointLayout
 from ..differentiate.helpers import _body, _callees
@@ -132,7 +132,7 @@ class _OnDevice(ScalarAssembly):
         program = self.program
         main = function_text(own, self._parameters(), self.body, checked=False)
         every = [*self.derivatives.texts(self.body), main, *functions]
-        self._check_names(every)
+        check_names(self.lowered.source, every)
         branches = dict(self.differentiator.branches) if self.differentiator is not None else {}
         support = support_texts(every)
         used = set(re.findall(r"(?<![\w.])[^\W\d]\w*(?=\()", "\n".join([*every, *support])))
