@@ -150,6 +150,66 @@ def test_sums_of_selected_partials_in_programs_of_arrays():
     np.testing.assert_array_equal(srcdiff.jacobian(unit)(np.zeros(2)), np.zeros((2, 2)))
 
 
+def quotient_returned_early(x, r):
+    if r > 0:
+        return x / r
+    return 0.0
+
+
+def quotient_in_a_branch(x, r):
+    if r > 0:
+        u = x / r
+    else:
+        u = 0.0
+    return u
+
+
+def quotient_as_an_expression(x, r):
+    return x / r if r > 0 else 0.0
+
+
+def quotient_in_a_loop(x, r):
+    for _ in range(1):
+        if r > 0:
+            return x / r
+    return 0.0
+
+
+@pytest.mark.parametrize(
+    "quotient", [quotient_returned_early, quotient_in_a_branch, quotient_as_an_expression, quotient_in_a_loop]
+)
+def test_partials_of_helpers_are_those_of_the_branch_taken(quotient):
+    def of_numbers(x, y):
+        r = math.sqrt(x * x + y * y)
+        return quotient(x, r) + quotient(y, r) * y
+
+    def of_arrays(x):
+        r = np.sqrt((x * x).sum())
+        y = np.zeros(len(x))
+        for i in range(len(x)):
+            y[i] = quotient(x[i], r)
+        return y
+
+    assert srcdiff.jacobian(of_numbers)(0.0, 0.0) == (0.0, 0.0)
+    assert srcdiff.jacobian(of_numbers)(3.0, 4.0) == pytest.approx((-32.0 / 125.0, 124.0 / 125.0))
+    np.testing.assert_array_equal(srcdiff.jacobian(of_arrays)(np.zeros(2)), np.zeros((2, 2)))
+    expected = np.array([[16.0, -12.0], [-12.0, 9.0]]) / 125.0
+    np.testing.assert_allclose(srcdiff.jacobian(of_arrays)(np.array([3.0, 4.0])), expected)
+
+
+def test_selected_partials_in_rows_of_directions():
+    def relaxed(y, n: int):
+        s = 0.0
+        r = 0.0
+        for _ in range(n):
+            r = math.sqrt(y[0] ** 2 + y[1] ** 2 + y[2] ** 2 + y[3] ** 2 + y[4] ** 2 + y[5] ** 2 + y[6] ** 2 + y[7] ** 2)
+            s = s * 0.5 + (y[0] / r if r > 0 else 0.0) + (y[1] / r * s if r > 0 else 0.0) + quotient_in_a_loop(y[2], r)
+        return s
+
+    assert "directions" in srcdiff.emit(relaxed, wrt="y", types="float64[:], int64").partition("import")[0]
+    np.testing.assert_array_equal(srcdiff.jacobian(relaxed, wrt="y")(np.zeros(8), 3), np.zeros(8))
+
+
 # -- complex numbers --------------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from ..ir.expr import (
     Var,
     add,
     atoms,
+    has_zero_arm,
     is_atom,
     is_zero,
     key_of,
@@ -36,6 +37,7 @@ from ..ir.expr import (
     real,
     rebuild,
     topological,
+    unmasked,
 )
 from ..ir.statements import (
     Assign,
@@ -96,6 +98,8 @@ class Differentiator:
     """Variables of the user's that are never assigned: parameters."""
     forms: set[str] = field(init=False, default_factory=set)
     branches: dict[int, str] = field(init=False, default_factory=dict)
+    vanishing: set[str] = field(init=False, default_factory=set)
+    """Tangents that are structurally zero after one of the branches that they join."""
     _keep: list[Statement] = field(init=False, default_factory=list)
     _hints: dict[Expr, str] = field(init=False, default_factory=dict)
     """Names for the partials of the statement at hand, should they be shared."""
@@ -252,7 +256,7 @@ class Differentiator:
                 self._hints.setdefault(weight, f"{target}_by_{source}")
             for direction, tangent in tangents.get(key_of(atom), {}).items():
                 result[direction] = add(result.get(direction, ZERO), mul(weight, tangent))
-        return {d: result[d] for d in sorted(result) if not is_zero(result[d])}
+        return {d: unmasked(result[d]) for d in sorted(result) if not is_zero(result[d])}
 
     def tangent_of(self, value: Expr, tangents: Tangents, target: str = "") -> dict[int, Expr]:
         """The tangents of an expression's value; its partials may then be named after `target`."""
@@ -417,8 +421,8 @@ class Differentiator:
                 weight: Expr = constant
             else:
                 label = derivative.labels[argument]
-                weight = Var(self.fresh(f"{target.name}_by_{label}"), target.type)
-                names.append(weight)
+                names.append(Var(self.fresh(f"{target.name}_by_{label}"), target.type))
+                weight = derivative.weight(output, argument, names[-1])
             weights[output][s.args[argument]] = add(weights[output].get(s.args[argument], ZERO), weight)
         out.append(CallHelper((*s.targets, *names), derivative, s.args, origin=s.origin))
         return weights
@@ -521,6 +525,8 @@ class Differentiator:
                 continue
             known[(x, y)] = variable
             joined[key][d] = variable
+            if has_zero_arm(x) or has_zero_arm(y):
+                self.vanishing.add(variable.name)
             if x is not variable:
                 moves_a.append((variable, x))
             if y is not variable:

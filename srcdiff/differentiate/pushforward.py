@@ -430,8 +430,8 @@ class Pushforward:
             if constant is not None:
                 weight = constant
             else:
-                weight = Var(self.fresh(f"{target.name}_by_{derivative.labels[argument]}"), target.type)
-                names.append(weight)
+                names.append(Var(self.fresh(f"{target.name}_by_{derivative.labels[argument]}"), target.type))
+                weight = derivative.weight(output, argument, names[-1])
             for atom, inner in arguments[argument][1].items():
                 weights[output][atom] = add(weights[output].get(atom, ZERO), mul(weight, inner))
         call = CallHelper((*s.targets, *names), derivative, s.args, origin=s.origin)

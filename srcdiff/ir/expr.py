@@ -60,6 +60,7 @@ __all__ = [
     "sub",
     "topological",
     "unconditional",
+    "unmasked",
 ]
 
 
@@ -528,6 +529,15 @@ def as_mask(e: Expr) -> tuple[Expr, Expr]:
             if is_zero(other) and not has_zero_arm(arm):
                 return _chosen(e), arm
     return _chosen(e), e
+
+
+def unmasked(e: Expr) -> Expr:
+    """`x if x != 0.0 else 0.0`, with which nothing was multiplied, as `x`."""
+    if isinstance(e, Select) and is_zero(e.args[2]) and isinstance(e.args[0], Compare):
+        x, zero = e.args[0].args[0], e.args[0].args[-1]
+        if e.args[0].ops == ("!=",) and x is e.args[1] and is_zero(zero):
+            return x
+    return e
 
 
 def _chosen(e: Expr) -> Expr:
