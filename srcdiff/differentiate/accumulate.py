@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..analyses.liveness import reads
+from ..analyses.stops import may_stop
 from ..ir.expr import (
     ZERO,
     Call,
@@ -106,7 +107,8 @@ class _Block:
         values = graph.wanted_values()
         self._reciprocals(values)
         call_args = [a for s in self.steps if isinstance(s, CallHelper) for a in s.args]
-        every = [*self.tangent_roots, *self.values, *call_args]
+        checks = [s.node for s in self.steps if isinstance(s, Value) and may_stop(s.node)]
+        every = [*self.tangent_roots, *self.values, *call_args, *checks]
         self.counts = use_counts(every)
         self.guarded = may_raise(topological(tuple(every))) - unconditional(tuple(every))
         self.final: list[tuple[Var, Expr]] = []

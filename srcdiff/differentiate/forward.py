@@ -409,7 +409,7 @@ class Differentiator:
     def helper_weights(self, s: CallHelper, tangents: Tangents, out: list[Statement]) -> list[dict[Expr, Expr]]:
         """Emit the call that gives values and local partials; returns the weights of each target's arguments."""
         active = tuple(a.type.is_differentiable and self._is_active(a, tangents) for a in s.args)
-        if not any(active):
+        if not any(active) or not any(t.type.is_differentiable for t in s.targets):
             out.append(s)
             return [{} for _ in s.targets]
         derivative = self.helper(s.helper, active)

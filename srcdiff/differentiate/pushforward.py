@@ -419,7 +419,7 @@ class Pushforward:
         s = replace(s, args=tuple(a for a, _ in arguments))
         vary = tuple(a.type.is_differentiable and self.active.reads(a) for a in s.args)
         weights: list[dict[Expr, Expr]] = [{} for _ in s.targets]
-        if not any(vary):
+        if not any(vary) or not any(t.type.is_differentiable for t in s.targets):
             out.append(s)
             return s, weights
         derivative = self.helper(s.helper, vary)
@@ -723,7 +723,7 @@ class Pushforward:
         written = [name in reference.writes for name in reference.parameters]
         vary = tuple(v or (w and isinstance(a, Var) and a.name in self.active.arrays)
                      for v, w, a in zip(vary, written, s.args))  # fmt: skip
-        if not any(vary):
+        if not any(vary) or not (s.targets or reference.writes):
             out.append(s)
             self._zero_results(s.targets, out)
             return
