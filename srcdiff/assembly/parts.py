@@ -6,6 +6,7 @@ import ast
 import builtins
 import inspect
 import itertools
+import keyword
 import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -18,7 +19,9 @@ from ..rules.array_support import ARRAY_SUPPORT
 from ..rules.support import SUPPORT, needed
 
 _MODULES = ("np", "math", "cmath")
-_BUILTINS = frozenset(dir(builtins))
+_BUILTINS = frozenset(name for name in dir(builtins) if not keyword.iskeyword(name))
+_BARE_BUILTIN = re.compile(rf"(?<![\w.])(?:{'|'.join(sorted({*_MODULES, *_BUILTINS}))})\b(?![.(])")
+"""One that is neither called nor taken something from: in texts without it no variable has such a name."""
 
 
 def fresh_name(base: str, taken: set[str], *others: Collection[str]) -> str:
@@ -67,7 +70,8 @@ def check_fills_only(source: Source, result: Structure | Leaf) -> None:
 
 def check_names(source: Source, functions: Sequence[str]) -> None:
     """The user's variables must not hide what the text of a function uses: a module, or a builtin."""
-    for function in (f for text in functions for f in ast.parse(text).body):
+    suspects = (text for text in functions if _BARE_BUILTIN.search(text))
+    for function in (f for text in suspects for f in ast.parse(text).body):
         bound: set[str] = set()
         used: set[str] = set()
         for node in ast.walk(function):

@@ -31,7 +31,7 @@ from ..ir.expr import (
     unconditional,
     unmasked,
 )
-from ..ir.statements import Assign, Block, CallHelper, Comment, Return, Statement
+from ..ir.statements import Assign, Block, CallHelper, Comment, Return, Statement, expressions_of
 from ..optimize.naming import describe
 from ..optimize.order import in_order
 from ..optimize.share import Rewriter, use_counts, with_reciprocals
@@ -107,7 +107,7 @@ class _Block:
         values = graph.wanted_values()
         self._reciprocals(values)
         call_args = [a for s in self.steps if isinstance(s, CallHelper) for a in s.args]
-        checks = [s.node for s in self.steps if isinstance(s, Value) and may_stop(s.node)]
+        checks = [s.node for s in self.steps if isinstance(s, Value) and may_stop(*expressions_of(s.statement))]
         every = [*self.tangent_roots, *self.values, *call_args, *checks]
         self.counts = use_counts(every)
         self.guarded = may_raise(topological(tuple(every))) - unconditional(tuple(every))
