@@ -236,6 +236,31 @@ def test_the_modulus_has_the_derivative_0_at_0():
     assert srcdiff.jacobian(modulus)(3.0, 4.0) == pytest.approx((2.0 + math.cos(cmath.phase(z)), 0.8))
 
 
+def along_cuts(x):
+    a, b = cmath.asin(x), cmath.acos(-x)
+    c, d = np.arcsinh(complex(0.0, x)), np.arcsinh(complex(0.0, -x))
+    e = np.arccosh(complex(-x, 0.0))
+    return a.imag, b.imag, c.real, d.real, e.real, np.arcsin(complex(x, -0.0)).imag
+
+
+def test_inverse_functions_along_their_branch_cuts():
+    values = [along_cuts(1.4 + step) for step in (-1e-6, 1e-6)]
+    expected = tuple((b - a) / 2e-6 for a, b in zip(*values))
+    assert plain(along_cuts, 1.4, wrt=None, types="float64") == pytest.approx(expected)
+
+
+def test_complex_arguments_of_functions_that_have_rules_for_them():
+    def parts(x):
+        z = complex(x, 0.5)
+        w = np.tanh(z) * np.arcsinh(z) + np.power(z, complex(0.5, x))
+        return w.real, w.imag
+
+    step = 1e-6
+    expected = [(b - a) / (2.0 * step) for a, b in zip(parts(0.7 - step), parts(0.7 + step))]
+    assert srcdiff.jacobian(parts)(0.7) == pytest.approx(expected)
+    assert srcdiff.jacobian(lambda z: np.tanh(z))(0.3 + 0.4j) == pytest.approx(1.0 - np.tanh(0.3 + 0.4j) ** 2)
+
+
 # -- calls within calls -----------------------------------------------------------------------------------------------
 
 
