@@ -52,6 +52,7 @@ from ..ir.statements import (
     Return,
     Statement,
     While,
+    expressions_of,
     is_straight,
     statements,
 )
@@ -112,9 +113,7 @@ class Differentiator:
         self.needs = needs(self.body)
         entering: set[str] = set()
         for s in statements(self.body):
-            read = [e for name in ("values", "args", "bounds") for e in getattr(s, name, ())]
-            read += [e for name in ("test", "value") if isinstance(e := getattr(s, name, None), Expr)]
-            names = {e.name for e in topological(tuple(read)) if isinstance(e, Var)}
+            names = {e.name for e in topological(expressions_of(s)) if isinstance(e, Var)}
             entering |= names - self.assigned.keys()
             targets = s.targets if isinstance(s, (Assign, CallHelper)) else (s.target,) if isinstance(s, For) else ()
             for t in targets:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..analyses.activity import callees
 from ..emitter.module import function_text
 from ..frontend.program import HelperReference, Program
 from ..ir.expr import (
@@ -17,15 +18,13 @@ from ..ir.expr import (
     Compare,
     Const,
     Expr,
-    Helper,
     Var,
     has_zero_arm,
     is_zero,
     real,
     select,
-    topological,
 )
-from ..ir.statements import Assign, Block, CallHelper, For, If, Return, Statement, While, statements
+from ..ir.statements import Block, For, If, Return, Statement, While
 from ..optimize.dead import remove_dead
 from .accumulate import accumulate
 from .forward import Differentiator, Tangents
@@ -123,7 +122,7 @@ class HelperDerivatives:
         seen: set[int] = set()
 
         def visit(block: Block) -> None:
-            for callee in _callees(block):
+            for callee in callees(block):
                 if id(callee) in seen:
                     continue
                 seen.add(id(callee))
@@ -173,30 +172,6 @@ def _select(block: Block, wanted: Sequence[int]) -> Block:
             s = replace(s, body=_select(s.body, wanted), orelse=_select(s.orelse, wanted))
         out.append(s)
     return tuple(out)
-
-
-def _callees(block: Block) -> list[Any]:
-    found: list[Any] = []
-    for s in statements(block):
-        if isinstance(s, CallHelper):
-            found.append(s.helper)
-        exprs: tuple[Expr, ...] = ()
-        if isinstance(s, (Assign, Return)):
-            exprs = s.values
-        elif isinstance(s, CallHelper):
-            exprs = s.args
-        elif isinstance(s, (If, While)):
-            exprs = (s.test,)
-        elif isinstance(s, For):
-            exprs = s.bounds
-        elif hasattr(s, "value"):
-            exprs = (s.value,)
-        elif hasattr(s, "values"):
-            exprs = s.values
-        elif hasattr(s, "test"):
-            exprs = (s.test,)
-        found.extend(n.helper for n in topological(exprs) if isinstance(n, Helper))
-    return found
 
 
 def _may_vanish(partial: Expr, vanishing: Collection[str]) -> bool:
