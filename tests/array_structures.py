@@ -6,7 +6,7 @@ A tuple is described by its items: the shortness of an array, "number", or a tup
 from dataclasses import dataclass
 
 import numpy as np
-from array_writer import HELPERS, Array, Writer
+from array_writer import BENT, HELPERS, Array, Writer
 
 DEEPEST = 2  # loops and branches within each other
 
@@ -565,7 +565,8 @@ class Structures(Writer):
         return np.array(values, dtype=np.float32 if self.single else float)
 
     def helper_texts(self):
-        texts = [HELPERS[name][2] for name in self.helpers] + [PAIR_HELPERS[name] for name in self.pair_helpers]
+        texts = [BENT, *(HELPERS[name][2] for name in self.helpers)]
+        texts += [PAIR_HELPERS[name] for name in self.pair_helpers]
         return "".join(f"{text}\n\n" for text in texts).replace("math.", "np." if self.single else "math.")
 
 

@@ -57,6 +57,14 @@ def largest(a):
 """),
 }  # fmt: skip
 
+# Of numbers: called within expressions, and within each other's arguments.
+BENT = """\
+def bent(a, b):
+    if a > b:
+        return 0.6 * a - b * a
+    return 0.5 * a * a + 0.4 * b
+"""
+
 
 @dataclass
 class Array:
@@ -135,7 +143,7 @@ class Writer:
 
     def scalar(self, depth=2):
         """A scalar from names, elements at fixed places, reductions."""
-        kind = self.rng.randrange(7 if depth else 4)
+        kind = self.rng.randrange(8 if depth else 4)
         if kind == 0:
             return self.number()
         if kind == 1 or (self.tiny and kind <= 3):
@@ -154,11 +162,19 @@ class Writer:
             return self.choose(forms if self.tiny else forms + whole).replace("{}", a)
         if kind == 5:
             return f"{self.math('sin', 'tanh', 'cos')}({self.scalar(depth - 1)})"
+        if kind == 6:
+            return self.bent(self.scalar(depth - 1), self.scalar(depth - 1))
         return f"({self.scalar(depth - 1)} {self.choose('+-*')} {self.scalar(depth - 1)})"
+
+    def bent(self, left, right):
+        self.tag("helper of numbers")
+        if self.chance(0.5):
+            left = f"bent({right}, {left})"
+        return f"bent({left}, {right})"
 
     def element(self, index, low, high, depth=2):
         """A scalar in a loop over `index`, which stays `low` above 0 and `high` below the end of n - short."""
-        kind = self.rng.randrange(8 if depth else 5)
+        kind = self.rng.randrange(9 if depth else 5)
         if kind == 0:
             return self.scalar(0)
         if kind <= 4:
@@ -181,6 +197,8 @@ class Writer:
         if kind == 5:
             return f"{self.math('sin', 'cos', 'tanh')}({self.element(index, low, high, depth - 1)})"
         left, right = self.element(index, low, high, depth - 1), self.element(index, low, high, depth - 1)
+        if kind == 6:
+            return self.bent(left, right)
         return f"({left} {self.choose('+-*')} {right})"
 
     def sliced(self, a, short):

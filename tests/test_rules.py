@@ -14,6 +14,7 @@ import rule_reference as reference
 import scipy.special
 from rule_reference import LOOSE, REFERENCES, words
 
+import srcdiff
 from srcdiff.rules.scalar import BY_SPELLING, COMPLEX, CONSTANTS, PAIRS, RULES
 from srcdiff.rules.support import SUPPORT, needed
 
@@ -314,3 +315,14 @@ def test_nan_in_gives_nan_out():
         for partial, value in zip(rule.partials, got[rule.name][:, 0]):
             read = {node.id for node in ast.walk(ast.parse(partial)) if isinstance(node, ast.Name)}
             assert math.isnan(value) or not read & {*rule.params, "out"}, (rule.name, partial, value)
+
+
+def relative_entropy(x, y):
+    return scipy.special.rel_entr(x, y)
+
+
+def test_ratios_that_overflow_have_logarithms():
+    for point in ((1.0, 1e-310), (1e-300, 1e10), (3e200, 2e-200)):
+        by_x, by_y = srcdiff.jacobian(relative_entropy)(*point)
+        assert by_x == pytest.approx(1.0 + math.log(point[0]) - math.log(point[1]), rel=1e-14)
+        assert by_y == -point[0] / point[1]

@@ -19,7 +19,7 @@ from ..module import Module
 from ..rules.array_support import ARRAY_SUPPORT
 from ..rules.support import SUPPORT
 from .inputs import input_names
-from .parts import apart, check_fills_only, definition, fresh_name, support_texts
+from .parts import apart, check_fills_only, check_names, definition, fresh_name, support_texts
 
 
 class ArrayAssembly:
@@ -60,6 +60,7 @@ class ArrayAssembly:
         body = tuple(s for _, _, block, _ in made for s in block)
         functions = self.chunks.texts(body)
         functions += [function_text(name, parameters, block, doc) for name, parameters, block, doc in made]
+        check_names(self.lowered.source, functions)
         if more is not None:
             functions.append(more(entry))
             entry = name

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import inspect
 import itertools
+import keyword
 import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from ..errors import WrtError
+from ..errors import UnsupportedSyntax, WrtError
 from ..frontend.entry import Lowered
 from ..frontend.source import Source
 from ..ir.statements import Leaf, Structure
 from ..rules.array_support import ARRAY_SUPPORT
 from ..rules.support import SUPPORT, needed
+
+_MODULES = ("np", "math", "cmath")
+_BUILTINS = frozenset(name for name in dir(builtins) if not keyword.iskeyword(name))
+_BARE_BUILTIN = re.compile(rf"(?<![\w.])(?:{'|'.join(sorted({*_MODULES, *_BUILTINS}))})\b(?![.(])")
+"""One that is neither called nor taken something from: in texts without it no variable has such a name."""
 
 
 def fresh_name(base: str, taken: set[str], *others: Collection[str]) -> str:
@@ -58,6 +66,29 @@ def check_fills_only(source: Source, result: Structure | Leaf) -> None:
             f"{source.name} returns a value and fills an argument",
             hint="of= is for functions that return nothing.",
         )
+
+
+def check_names(source: Source, functions: Sequence[str]) -> None:
+    """The user's variables must not hide what the text of a function uses: a module, or a builtin."""
+    suspects = (text for text in functions if _BARE_BUILTIN.search(text))
+    for function in (f for text in suspects for f in ast.parse(text).body):
+        bound: set[str] = set()
+        used: set[str] = set()
+        for node in ast.walk(function):
+            if isinstance(node, ast.arg):
+                bound.add(node.arg)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                bound.add(node.id)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _BUILTINS:
+                used.add(node.func.id)
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _MODULES:
+                used.add(node.value.id)
+        for name in sorted(bound & used):
+            raise UnsupportedSyntax(
+                f"a variable named {name} hides what the emitted code needs under this name",
+                hint=f"Rename {name}.",
+                location=source.location(getattr(source.node, "name", source.node)),
+            )
 
 
 def support_texts(functions: Sequence[str]) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
 import functools
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +14,7 @@ from ..differentiate.helpers import HelperDerivatives
 from ..differentiate.results import Layout
 from ..emitter.header import header
 from ..emitter.module import function_text, module_text
-from ..errors import IndependentOutputError, UnsupportedSyntax
+from ..errors import IndependentOutputError
 from ..frontend.entry import Input, Lowered
 from ..ir.expr import ONE, Expr, Load, Var, key_of, topological
 from ..ir.statements import (
@@ -41,10 +39,7 @@ from ..optimize.dead import remove_dead
 from ..optimize.inline import inline_calls, size
 from ..optimize.loads import hoist_loads
 from ..rules.support import SUPPORT
-from .parts import apart, bare, check_fills_only, definition, fresh_name, support_texts, unique
-
-_USED = frozenset({"np", "math", "cmath", *dir(builtins)})
-"""What emitted code may need under its usual name."""
+from .parts import apart, bare, check_fills_only, check_names, definition, fresh_name, support_texts, unique
 
 
 class ScalarAssembly:
@@ -139,7 +134,7 @@ class ScalarAssembly:
         body, differentiator = self.body, self.differentiator
         assert body is not None
         functions = [*self.derivatives.texts(body), function_text(name, self._parameters(), body, checked=self.checked)]
-        self._check_names(functions)
+        check_names(self.lowered.source, functions)
         branches = differentiator.branches if differentiator is not None else {}
         for derivative in self.derivatives.made.values():
             branches = {**branches, **derivative.branches}
@@ -156,20 +151,6 @@ class ScalarAssembly:
             text, name, tuple(self._parameters()), dict(program.objects), dict(branches), dict(self._shapes()), dtype,
             apart(self.lowered, self.own.get("out")),
         )  # fmt: skip
-
-    def _check_names(self, functions: Sequence[str]) -> None:
-        """The user's variables must not hide what the text uses: a module, or a builtin."""
-        bound = {bare(p) for p in self.lowered.parameters}
-        for s in statements(self.lowered.function.body):
-            bound |= {t.name for t in (s.targets if isinstance(s, (Assign, CallHelper)) else ())}
-        for name in sorted(bound & _USED):
-            if any(re.search(rf"(?<![\w.]){name}[.(]", text) for text in functions):
-                source = self.lowered.source
-                raise UnsupportedSyntax(
-                    f"a variable named {name} hides what the emitted code needs under this name",
-                    hint=f"Rename {name}.",
-                    location=source.location(getattr(source.node, "name", source.node)),
-                )
 
     def _parameters(self) -> list[str]:
         return [*self.own.values(), *([] if self.mode == "jvp" else self.lowered.parameters)]

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..analyses.activity import callees
 from ..assembly.inputs import choose_inputs
-from ..assembly.parts import definition, support_texts
+from ..assembly.parts import check_names, definition, support_texts
 from ..assembly.scalars import ScalarAssembly, best
 from ..differentiate.devices import DeviceLayout, DevicePointLayout
-from ..differentiate.helpers import _body, _callees
+from ..differentiate.helpers import _body
 from ..differentiate.points import Target
 from ..differentiate.results import Layout
 from ..emitter.device import DeviceWriter
@@ -95,7 +96,7 @@ class _OnDevice(ScalarAssembly):
         def visit(block: Block, running: tuple[int, ...], first: Origin | None) -> None:
             for s in statements(block):
                 writer.origin = first or s.origin or writer.origin
-                for callee in _callees((replace(s, body=(), orelse=()),) if isinstance(s, (If, For, While)) else (s,)):
+                for callee in callees((replace(s, body=(), orelse=()),) if isinstance(s, (If, For, While)) else (s,)):
                     if id(callee) in running:
                         writer.refuse(
                             UnsupportedSyntax,
@@ -132,7 +133,7 @@ class _OnDevice(ScalarAssembly):
         program = self.program
         main = function_text(own, self._parameters(), self.body, checked=False)
         every = [*self.derivatives.texts(self.body), main, *functions]
-        self._check_names(every)
+        check_names(self.lowered.source, every)
         branches = dict(self.differentiator.branches) if self.differentiator is not None else {}
         support = support_texts(every)
         used = set(re.findall(r"(?<![\w.])[^\W\d]\w*(?=\()", "\n".join([*every, *support])))

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..analyses.activity import activity
+from ..analyses.activity import activity, callees
 from ..analyses.lengths import Lengths, lengths_of
 from ..assembly.inputs import choose_inputs, input_names
 from ..assembly.parts import check_fills_only, definition, fresh_name, support_texts
 from ..differentiate.chunks import HelperPushforwards
 from ..differentiate.columns import ColumnPushforward, Sink, columns_of, element_dots, seeds, stores
 from ..differentiate.devices import LARGEST
-from ..differentiate.helpers import HelperDerivatives, _callees
+from ..differentiate.helpers import HelperDerivatives
 from ..differentiate.points import Target
 from ..differentiate.structures import promoted
 from ..emitter.device import DeviceWriter
@@ -213,7 +213,7 @@ class DeviceArrays:
 
     def _no_helpers_with_arrays(self) -> None:
         """What was not written out makes no arrays: their memory would be gone when it returns."""
-        pending = [(c, s) for s in statements(self.body) for c in _callees((_shallow(s),))]
+        pending = [(c, s) for s in statements(self.body) for c in callees((_shallow(s),))]
         seen: set[int] = set()
         while pending:
             callee, origin = pending.pop()
@@ -229,7 +229,7 @@ class DeviceArrays:
                 )
             assert callee.function is not None
             for s in statements(callee.function.body):
-                pending += [(c, origin) for c in _callees((_shallow(s),))]
+                pending += [(c, origin) for c in callees((_shallow(s),))]
 
     def _own_memory(self) -> None:
         try:
@@ -701,7 +701,7 @@ def on_device(
     body = DeviceWriter(source, narrow, undefined, located=False).block(body)
     verify(body)
     seen: set[int] = set()
-    pending = _callees(body)
+    pending = callees(body)
     while pending:
         callee = pending.pop()
         if id(callee) in seen:
@@ -710,10 +710,10 @@ def on_device(
         writer = DeviceWriter(reference(callee).lowering.source, narrow, None, located=False)
         if isinstance(callee, HelperReference):
             assert callee.function is not None
-            pending += _callees(callee.function.body)
+            pending += callees(callee.function.body)
             callee.function = replace(callee.function, body=writer.block(callee.function.body))
         else:
-            pending += _callees(callee.body)
+            pending += callees(callee.body)
             callee.body = writer.block(callee.body)
     return body
 

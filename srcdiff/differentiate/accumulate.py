@@ -11,8 +11,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..analyses.liveness import reads
-from ..ir.expr import Call, Const, Expr, Load, Op, Opaque, Var, is_atom, may_raise, neg, topological, unconditional
-from ..ir.statements import Assign, Block, CallHelper, Comment, Return, Statement
+from ..analyses.stops import may_stop
+from ..ir.expr import (
+    ZERO,
+    Call,
+    Const,
+    Expr,
+    Load,
+    Op,
+    Opaque,
+    Select,
+    Var,
+    as_mask,
+    has_zero_arm,
+    is_atom,
+    may_raise,
+    neg,
+    topological,
+    unconditional,
+    unmasked,
+)
+from ..ir.statements import Assign, Block, CallHelper, Comment, Return, Statement, expressions_of
 from ..optimize.naming import describe
 from ..optimize.order import in_order
 from ..optimize.share import Rewriter, use_counts, with_reciprocals
@@ -36,6 +55,7 @@ def accumulate(d: Differentiator, run: Block, tangents: Tangents) -> list[Statem
         d.taken.clear()
         d.taken.update(taken)
         return None
+    chosen.rows = [{direction: unmasked(e) for direction, e in row.items()} for row in chosen.rows]
     return _Block(graph, chosen).write(tangents)
 
 
@@ -87,7 +107,8 @@ class _Block:
         values = graph.wanted_values()
         self._reciprocals(values)
         call_args = [a for s in self.steps if isinstance(s, CallHelper) for a in s.args]
-        every = [*self.tangent_roots, *self.values, *call_args]
+        checks = [s.node for s in self.steps if isinstance(s, Value) and may_stop(*expressions_of(s.statement))]
+        every = [*self.tangent_roots, *self.values, *call_args, *checks]
         self.counts = use_counts(every)
         self.guarded = may_raise(topological(tuple(every))) - unconditional(tuple(every))
         self.final: list[tuple[Var, Expr]] = []
@@ -154,17 +175,24 @@ class _Block:
         for target, row in zip(self.graph.names, self.rows):
             fresh: dict[int, Expr] = {}
             for direction, e in row.items():
-                if not is_atom(e) and e not in self.rewriter.names:
-                    source = self.labels[direction] if direction < len(self.labels) else "x"
-                    variable = Var(self.d.fresh(f"{target}_by_{source}"), e.type)
-                    self.out.append(Assign((variable,), (self.rewriter.definition(e),)))
-                    self.rewriter.name(e, variable)
+                source = self.labels[direction] if direction < len(self.labels) else "x"
+                self._name_weight(e, f"{target}_by_{source}")
                 fresh[direction] = self.rewriter(e)
+                if has_zero_arm(e):
+                    condition, _ = as_mask(e)
+                    self._name_weight(condition, "chosen")
+                    fresh[direction] = Select(self.rewriter(condition), fresh[direction], ZERO)
             rows.append(fresh)
         after: list[Statement] = []
         if self.final:
             after.append(Assign(tuple(t for t, _ in self.final), tuple(e for _, e in self.final)))
         return rows, Surroundings(self.out, after)
+
+    def _name_weight(self, e: Expr, name: str) -> None:
+        if not is_atom(e) and e not in self.rewriter.names:
+            variable = Var(self.d.fresh(name), e.type)
+            self.out.append(Assign((variable,), (self.rewriter.definition(e),)))
+            self.rewriter.name(e, variable)
 
     def _values(self) -> None:
         assigned: dict[str, int] = {}

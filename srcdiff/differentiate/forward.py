@@ -28,13 +28,16 @@ from ..ir.expr import (
     Var,
     add,
     atoms,
+    has_zero_arm,
     is_atom,
     is_zero,
     key_of,
     mul,
     neg,
+    real,
     rebuild,
     topological,
+    unmasked,
 )
 from ..ir.statements import (
     Assign,
@@ -49,6 +52,7 @@ from ..ir.statements import (
     Return,
     Statement,
     While,
+    expressions_of,
     is_straight,
     statements,
 )
@@ -95,6 +99,8 @@ class Differentiator:
     """Variables of the user's that are never assigned: parameters."""
     forms: set[str] = field(init=False, default_factory=set)
     branches: dict[int, str] = field(init=False, default_factory=dict)
+    vanishing: set[str] = field(init=False, default_factory=set)
+    """Tangents that are structurally zero after one of the branches that they join."""
     _keep: list[Statement] = field(init=False, default_factory=list)
     _hints: dict[Expr, str] = field(init=False, default_factory=dict)
     """Names for the partials of the statement at hand, should they be shared."""
@@ -107,9 +113,7 @@ class Differentiator:
         self.needs = needs(self.body)
         entering: set[str] = set()
         for s in statements(self.body):
-            read = [e for name in ("values", "args", "bounds") for e in getattr(s, name, ())]
-            read += [e for name in ("test", "value") if isinstance(e := getattr(s, name, None), Expr)]
-            names = {e.name for e in topological(tuple(read)) if isinstance(e, Var)}
+            names = {e.name for e in topological(expressions_of(s)) if isinstance(e, Var)}
             entering |= names - self.assigned.keys()
             targets = s.targets if isinstance(s, (Assign, CallHelper)) else (s.target,) if isinstance(s, For) else ()
             for t in targets:
@@ -251,7 +255,7 @@ class Differentiator:
                 self._hints.setdefault(weight, f"{target}_by_{source}")
             for direction, tangent in tangents.get(key_of(atom), {}).items():
                 result[direction] = add(result.get(direction, ZERO), mul(weight, tangent))
-        return {d: result[d] for d in sorted(result) if not is_zero(result[d])}
+        return {d: unmasked(result[d]) for d in sorted(result) if not is_zero(result[d])}
 
     def tangent_of(self, value: Expr, tangents: Tangents, target: str = "") -> dict[int, Expr]:
         """The tangents of an expression's value; its partials may then be named after `target`."""
@@ -337,7 +341,7 @@ class Differentiator:
             out.append(Assign((variable,), (value,)))
         moves = [(v, e) for (v, _), e in zip(flat, shared) if v is not e]
         if moves:
-            out.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+            out.append(_moved(moves))
         return result
 
     def _is_known(self, e: Expr, targets: Sequence[Var]) -> bool:
@@ -373,7 +377,7 @@ class Differentiator:
                     moves.append((variable, e))
                     row[d] = variable
         if moves:
-            out.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+            out.append(_moved(moves))
 
     # -- helpers ----------------------------------------------------------------------------------------------------
 
@@ -404,7 +408,7 @@ class Differentiator:
     def helper_weights(self, s: CallHelper, tangents: Tangents, out: list[Statement]) -> list[dict[Expr, Expr]]:
         """Emit the call that gives values and local partials; returns the weights of each target's arguments."""
         active = tuple(a.type.is_differentiable and self._is_active(a, tangents) for a in s.args)
-        if not any(active):
+        if not any(active) or not any(t.type.is_differentiable for t in s.targets):
             out.append(s)
             return [{} for _ in s.targets]
         derivative = self.helper(s.helper, active)
@@ -416,8 +420,8 @@ class Differentiator:
                 weight: Expr = constant
             else:
                 label = derivative.labels[argument]
-                weight = Var(self.fresh(f"{target.name}_by_{label}"), target.type)
-                names.append(weight)
+                names.append(Var(self.fresh(f"{target.name}_by_{label}"), target.type))
+                weight = derivative.weight(output, argument, names[-1])
             weights[output][s.args[argument]] = add(weights[output].get(s.args[argument], ZERO), weight)
         out.append(CallHelper((*s.targets, *names), derivative, s.args, origin=s.origin))
         return weights
@@ -508,8 +512,8 @@ class Differentiator:
             joined[key] = row
         # Of a pair that differs by its sign the positive one keeps a variable, and the other refers to it.
         for key, d, x, y in sorted(pending, key=lambda item: _is_negative(item[2]) + _is_negative(item[3])):
-            kind = (y if is_zero(x) else x).type
-            variable = self.canonical(Var(key, kind if kind.bits else ScalarType(kind.kind, 64)), d)
+            kind = promote(real(x).type, real(y).type)
+            variable = self.canonical(Var(key, kind), d)
             same = known.get((x, y))
             opposite = known.get((neg(x), neg(y)))
             if same is not None:
@@ -520,13 +524,15 @@ class Differentiator:
                 continue
             known[(x, y)] = variable
             joined[key][d] = variable
+            if has_zero_arm(x) or has_zero_arm(y):
+                self.vanishing.add(variable.name)
             if x is not variable:
                 moves_a.append((variable, x))
             if y is not variable:
                 moves_b.append((variable, y))
         for moves, block in ((moves_a, first), (moves_b, second)):
             if moves:
-                block.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+                block.append(_moved(moves))
         tangents.clear()
         tangents.update(joined)
 
@@ -554,7 +560,7 @@ class Differentiator:
                     moves.append((own, e))
                     row[d] = own
         if moves:
-            out.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+            out.append(_moved(moves))
         body: list[Statement] = []
         inside = {k: dict(row) for k, row in tangents.items()}
         if isinstance(s, For):
@@ -611,7 +617,12 @@ class Differentiator:
                 if e is not canonical:
                     moves.append((canonical, e))
         if moves:
-            out.append(Assign(tuple(v for v, _ in moves), tuple(e for _, e in moves)))
+            out.append(_moved(moves))
+
+
+def _moved(moves: Sequence[tuple[Var, Expr]]) -> Assign:
+    """Tangents into their variables, as floats: integers would wrap in the products that follow."""
+    return Assign(tuple(v for v, _ in moves), tuple(real(e) for _, e in moves))
 
 
 def _is_negative(e: Expr) -> bool:

@@ -5,14 +5,26 @@ The caller applies the chain rule, so that one function serves any number of dir
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..analyses.activity import callees
 from ..emitter.module import function_text
 from ..frontend.program import HelperReference, Program
-from ..ir.expr import ONE, ZERO, Const, Expr, Helper, is_zero, topological
-from ..ir.statements import Assign, Block, CallHelper, For, If, Return, Statement, While, statements
+from ..ir.expr import (
+    ONE,
+    ZERO,
+    Compare,
+    Const,
+    Expr,
+    Var,
+    has_zero_arm,
+    is_zero,
+    real,
+    select,
+)
+from ..ir.statements import Block, For, If, Return, Statement, While
 from ..optimize.dead import remove_dead
 from .accumulate import accumulate
 from .forward import Differentiator, Tangents
@@ -30,6 +42,14 @@ class HelperDerivative:
     entries: list[tuple[int, int, Expr | None]]
     body: Block = ()
     branches: dict[int, str] = field(default_factory=dict)
+    vanishing: set[tuple[int, int]] = field(default_factory=set)
+    """The partials, by output and argument, that are structurally zero in some of the branches."""
+
+    def weight(self, output: int, argument: int, partial: Var) -> Expr:
+        """A partial as a factor: where it is structurally zero it selects, so that 0 * inf is 0."""
+        if (output, argument) not in self.vanishing:
+            return partial
+        return select(Compare(("!=",), (partial, Const(0.0))), partial, ZERO)
 
 
 class HelperDerivatives:
@@ -50,9 +70,15 @@ class HelperDerivatives:
         dense = [(o, c, None) for o in range(outputs) for c in columns]
         derivative = HelperDerivative(name, reference, reference.parameters, list(dense))
         self.made[key] = derivative
-        body, rows = self._differentiate(derivative, columns)
+        if reference.lowering.recursive:
+            derivative.vanishing = {(o, c) for o, c, _ in dense}
+        body, rows, vanishing = self._differentiate(derivative, columns)
         if not reference.lowering.recursive:
             derivative.entries = _entries(rows, outputs, columns)
+            derivative.vanishing = {
+                (o, c) for o in range(outputs) for d, c in enumerate(columns)
+                if any(_may_vanish(row[o].get(d, ZERO), vanishing) for row in rows)
+            }  # fmt: skip
         wanted = list(range(outputs))
         for output, column, constant in derivative.entries:
             if constant is None:
@@ -62,8 +88,8 @@ class HelperDerivatives:
 
     def _differentiate(
         self, derivative: HelperDerivative, columns: list[int]
-    ) -> tuple[Block, list[list[Mapping[int, Expr]]]]:
-        """The body that returns the values and every partial, and the partials of each `return`."""
+    ) -> tuple[Block, list[list[Mapping[int, Expr]]], set[str]]:
+        """The body that returns the values and every partial, the partials of each `return`, and `vanishing` names."""
         reference = derivative.reference
         assert reference.function is not None
         lowering = reference.lowering
@@ -73,7 +99,7 @@ class HelperDerivatives:
 
         def finish(s: Return, values: Sequence[Expr], tangents: Sequence[Mapping[int, Expr]]) -> list[Statement]:
             rows.append(list(tangents))
-            return [Return((*values, *(row.get(d, ZERO) for row in tangents for d in range(len(columns)))))]
+            return [Return((*values, *(real(row.get(d, ZERO)) for row in tangents for d in range(len(columns)))))]
 
         differentiator = Differentiator(
             reference.function.body,
@@ -88,7 +114,7 @@ class HelperDerivatives:
         )
         body = differentiator.run()
         derivative.branches = differentiator.branches
-        return body, rows
+        return body, rows, differentiator.vanishing
 
     def texts(self, body: Block) -> list[str]:
         """The functions that a body calls, directly or not, each after what it calls where that is possible."""
@@ -96,7 +122,7 @@ class HelperDerivatives:
         seen: set[int] = set()
 
         def visit(block: Block) -> None:
-            for callee in _callees(block):
+            for callee in callees(block):
                 if id(callee) in seen:
                     continue
                 seen.add(id(callee))
@@ -148,28 +174,8 @@ def _select(block: Block, wanted: Sequence[int]) -> Block:
     return tuple(out)
 
 
-def _callees(block: Block) -> list[Any]:
-    found: list[Any] = []
-    for s in statements(block):
-        if isinstance(s, CallHelper):
-            found.append(s.helper)
-        exprs: tuple[Expr, ...] = ()
-        if isinstance(s, (Assign, Return)):
-            exprs = s.values
-        elif isinstance(s, CallHelper):
-            exprs = s.args
-        elif isinstance(s, (If, While)):
-            exprs = (s.test,)
-        elif isinstance(s, For):
-            exprs = s.bounds
-        elif hasattr(s, "value"):
-            exprs = (s.value,)
-        elif hasattr(s, "values"):
-            exprs = s.values
-        elif hasattr(s, "test"):
-            exprs = (s.test,)
-        found.extend(n.helper for n in topological(exprs) if isinstance(n, Helper))
-    return found
+def _may_vanish(partial: Expr, vanishing: Collection[str]) -> bool:
+    return has_zero_arm(partial) or (isinstance(partial, Var) and partial.name in vanishing)
 
 
 def _entries(

@@ -9,8 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..ir.expr import ZERO, Call, Const, Element, Expr, Var, add, div, is_atom, mul, rebuild, topological
-from ..ir.statements import Assign, Block, For, If, Return, Statement, Store, While
+from ..ir.expr import (
+    ONE,
+    ZERO,
+    Call,
+    Compare,
+    Const,
+    Element,
+    Expr,
+    Var,
+    add,
+    div,
+    is_atom,
+    mul,
+    rebuild,
+    select,
+    topological,
+)
+from ..ir.statements import Assign, Block, CallHelper, For, If, Return, Statement, Store, While
 from ..ir.types import ScalarType
 from .partials import NOT_MULTIPLICATIVE
 
@@ -27,6 +43,8 @@ def isolate(block: Block, fresh: Callable[[str], str]) -> list[Statement]:
         if isinstance(s, (Assign, Return)):
             alone = isinstance(s, Assign) and len(s.values) == 1
             out.append(replace(s, values=tuple(_hoist(v, out, alone, fresh) for v in s.values)))
+        elif isinstance(s, CallHelper):
+            out.append(replace(s, args=tuple(_hoist(a, out, False, fresh) for a in s.args)))
         elif isinstance(s, Store):
             out.append(replace(s, value=_hoist(s.value, out, True, fresh)))
         elif isinstance(s, (If, For, While)):
@@ -77,4 +95,5 @@ def not_multiplicative_tangent(value: Call, tangent: Expr) -> Expr:
         return Call("conj", (tangent,), kind, value.spelling) if tangent.type.kind == "complex" else tangent
     length = Call("cabs", (z,), kind, value.spelling)
     products = add(mul(part("real", z), part("real", tangent)), mul(part("imag", z), part("imag", tangent)))
-    return div(products, length)
+    # At 0, where the products are 0, the derivative is that of abs(0).
+    return div(products, select(Compare(("!=",), (length, Const(0.0))), length, ONE))

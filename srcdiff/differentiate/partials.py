@@ -43,7 +43,7 @@ from ..ir.expr import (
     topological,
 )
 from ..ir.types import BOOL, FLOAT64, INT64, ScalarType, promote
-from ..rules.scalar import BY_SPELLING, RULES, Rule
+from ..rules.scalar import BY_SPELLING, COMPLEX, RULES, Rule
 from ..rules.support import SUPPORT
 
 __all__ = ["NOT_MULTIPLICATIVE", "local_partials", "partials"]
@@ -171,7 +171,7 @@ def _call(node: Call) -> list[tuple[Expr, Expr]]:
         return [(a, select(nonzero, div(a, node), ZERO)) for a in node.args]
     if name == "root":
         return [(node.args[0], select(Compare(("!=",), (node, Const(0.0))), div(const(0.5), node), ZERO))]
-    rule = RULES[name]
+    rule = COMPLEX.get(name, RULES[name]) if node.type.kind == "complex" else RULES[name]
     return list(zip(node.args, _instantiate(rule, node.args, node, node.spelling)))
 
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..ir.expr import ZERO, Const, Expr, Var, is_zero
+from ..ir.expr import ZERO, Const, Expr, Var, is_zero, real
 from ..ir.statements import Leaf, Line, Return, Statement, Store, Structure, count_of, leaves
 from ..ir.types import INT64, ScalarType
-from .results import TUPLE_LIMIT, Layout, _offsets, _real, _store, index_of
+from .results import TUPLE_LIMIT, Layout, _offsets, _store, index_of
 
 __all__ = ["PointLayout", "Target", "strong", "targets_of"]
 
@@ -71,7 +71,7 @@ class PointLayout(Layout):
         out: list[Statement] = []
         total = sum(count_of(leaf) for leaf in leaves(self.outputs))
         outputs = list(values[:total])
-        rows: list[Mapping[int, Expr]] = [{d: _real(e) for d, e in row.items()} for row in tangents[:total]]
+        rows: list[Mapping[int, Expr]] = [{d: real(e) for d, e in row.items()} for row in tangents[:total]]
         stores: list[Store] = []
         for start, arrays in ((0, self.filled), (total, self.written)):
             for offset, (name, (shape, _)) in _offsets(arrays):

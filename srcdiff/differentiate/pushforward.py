@@ -28,12 +28,12 @@ from ..ir.expr import (
     Expr,
     Helper,
     Load,
-    Logic,
     Op,
     Opaque,
     Select,
     Var,
     add,
+    as_mask,
     has_zero_arm,
     is_zero,
     key_of,
@@ -415,6 +415,7 @@ class Pushforward:
                 call = CallHelper((variable,), fresh.helper, fresh.args)
                 _, weights = self._call_scalars(call, before)
                 self.inner[variable] = weights[0]
+                self.active.scalars.add(variable.name)
                 fresh = variable
             done[node] = fresh
         return done[value], partials(done[value])
@@ -424,9 +425,11 @@ class Pushforward:
 
     def _call_scalars(self, s: CallHelper, out: list[Statement]) -> tuple[CallHelper, list[dict[Expr, Expr]]]:
         """A helper of numbers: its values and local partials from one call, which is emitted."""
+        arguments = [self._weights_of(a, out) for a in s.args]
+        s = replace(s, args=tuple(a for a, _ in arguments))
         vary = tuple(a.type.is_differentiable and self.active.reads(a) for a in s.args)
         weights: list[dict[Expr, Expr]] = [{} for _ in s.targets]
-        if not any(vary):
+        if not any(vary) or not any(t.type.is_differentiable for t in s.targets):
             out.append(s)
             return s, weights
         derivative = self.helper(s.helper, vary)
@@ -437,9 +440,9 @@ class Pushforward:
             if constant is not None:
                 weight = constant
             else:
-                weight = Var(self.fresh(f"{target.name}_by_{derivative.labels[argument]}"), target.type)
-                names.append(weight)
-            for atom, inner in partials(s.args[argument]).items():
+                names.append(Var(self.fresh(f"{target.name}_by_{derivative.labels[argument]}"), target.type))
+                weight = derivative.weight(output, argument, names[-1])
+            for atom, inner in arguments[argument][1].items():
                 weights[output][atom] = add(weights[output].get(atom, ZERO), mul(weight, inner))
         call = CallHelper((*s.targets, *names), derivative, s.args, origin=s.origin)
         out.append(call)
@@ -524,13 +527,10 @@ class Pushforward:
         later: set[str],
     ) -> Expr:  # fmt: skip
         """One partial; under a `guard` it is evaluated only where that is true."""
-        if isinstance(weight, Select) and has_zero_arm(weight):
-            test = self._kept(weight.args[0], guard, "chosen", known, before, later)
-            arms = []
-            for arm, inner in ((weight.args[1], test), (weight.args[2], Logic("not", test))):
-                under = inner if guard is None else Logic("and", guard, inner)
-                arms.append(self._factor(arm, under, name, known, before, later))
-            return Select(test, *arms)
+        if guard is None and has_zero_arm(weight):
+            condition, partial = as_mask(weight)
+            test = self._kept(condition, None, "chosen", known, before, later)
+            return Select(test, self._factor(partial, test, name, known, before, later), ZERO)
         negative = isinstance(weight, Op) and weight.op == "neg"
         magnitude = weight.args[0] if negative else weight
         magnitude = self._kept(magnitude, guard, name, known, before, later)
@@ -747,7 +747,7 @@ class Pushforward:
         written = [name in reference.writes for name in reference.parameters]
         vary = tuple(v or (w and isinstance(a, Var) and a.name in self.active.arrays)
                      for v, w, a in zip(vary, written, s.args))  # fmt: skip
-        if not any(vary):
+        if not any(vary) or not (s.targets or reference.writes):
             out.append(s)
             self._zero_results(s.targets, out)
             return
@@ -773,7 +773,7 @@ class Pushforward:
     def _row_of(self, e: Expr, out: list[Statement], label: str = "argument") -> Expr:
         """The tangent of a number as an argument: a row, or a number in a single direction."""
         kind = e.type if e.type.bits else ScalarType(e.type.kind, 64)
-        if isinstance(e, Var) and e.name in self.active.scalars and key_of(e) not in self.elements:
+        if isinstance(e, Var) and e.name in self.active.scalars.difference(self.elements) and e not in self.inner:
             return Var(self.dot(e.name, False), kind)
         before: list[Statement] = []
         value, weights = self._weights_of(e, before)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..ir.expr import ZERO, Call, Const, Expr, Load, Var, is_zero, topological
+from ..ir.expr import ZERO, Call, Const, Expr, Load, Var, is_zero, real, topological
 from ..ir.statements import Assign, Leaf, Line, Return, Statement, Store, StoreMany, Structure, count_of, leaves
 from ..ir.types import FLOAT64, ScalarType, promote
 from ..optimize.share import Rewriter
@@ -62,7 +62,7 @@ class Layout:
         out: list[Statement] = []
         total = sum(leaf_sizes(self.outputs))
         outputs = list(values[:total])
-        rows: list[Mapping[int, Expr]] = [{d: _real(e) for d, e in row.items()} for row in tangents[:total]]
+        rows: list[Mapping[int, Expr]] = [{d: real(e) for d, e in row.items()} for row in tangents[:total]]
         stores: list[Store] = []
         for start, arrays in ((0, self.filled), (total, self.written)):
             for offset, (name, (shape, _)) in _offsets(arrays):
@@ -279,13 +279,6 @@ def _offsets(
         result.append((offset, (name, (shape, dtype))))
         offset += math.prod(shape)
     return result
-
-
-def _real(e: Expr) -> Expr:
-    """A derivative is a float, even where the factor that it consists of is an integer: that of `n * x`."""
-    if e.type.is_differentiable:
-        return e
-    return Const(float(e.value)) if isinstance(e, Const) and not e.named else Call("cast", (e,), FLOAT64, "float")
 
 
 def _exactly(e: Expr, dtype: ScalarType) -> Expr:

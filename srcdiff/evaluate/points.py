@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..assembly.inputs import choose_inputs
-from ..assembly.parts import definition, support_texts
+from ..assembly.parts import check_names, definition, support_texts
 from ..assembly.scalars import ScalarAssembly, best
 from ..compile.streaming import FROM, Streams
 from ..differentiate.points import PointLayout, targets_of
@@ -70,7 +70,7 @@ class PointAssembly(ScalarAssembly):
         program = self.program
         point = function_text(self.name, self._parameters(), self.body, checked=False)
         every = [*self.derivatives.texts(self.body), point, *functions]
-        self._check_names(every)
+        check_names(self.lowered.source, every)
         branches = dict(self.differentiator.branches) if self.differentiator is not None else {}
         for derivative in self.derivatives.made.values():
             branches |= derivative.branches

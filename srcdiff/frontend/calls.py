@@ -14,7 +14,7 @@ import libcst as cst
 from ..errors import SourceError, UnsupportedCall, UnsupportedSyntax, UnsupportedType
 from ..ir.expr import Call, Const
 from ..ir.types import BOOL, COMPLEX128, FLOAT64, INT64, ScalarType, promote
-from ..rules.scalar import BY_SPELLING, Rule
+from ..rules.scalar import BY_SPELLING, COMPLEX, Rule
 from .array_functions import FUNCTIONS
 from .comprehensions import Comprehensions
 from .describe import describe
@@ -325,6 +325,8 @@ class Calls(Comprehensions):
             if kind.kind != "complex":
                 return operands[0]
             return Scalar(Call("conj", (operands[0].expr,), kind, spelling))
+        if kind.kind == "complex":
+            rule = COMPLEX.get(rule.name, rule)
         if kind.kind == "complex" and not rule.holomorphic and rule.result == "float" and rule.partials != ("0",):
             self.fail(node, UnsupportedType, f"{spelling} of a complex number", "Use its real and imaginary parts.")
         if spelling.startswith("cmath.") and kind.kind != "complex":

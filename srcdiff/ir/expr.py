@@ -12,9 +12,10 @@ True True True
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,6 +38,7 @@ __all__ = [
     "Select",
     "Var",
     "add",
+    "as_mask",
     "atoms",
     "children",
     "const",
@@ -51,12 +53,14 @@ __all__ = [
     "mul",
     "neg",
     "power",
+    "real",
     "rebuild",
     "scale",
     "select",
     "sub",
     "topological",
     "unconditional",
+    "unmasked",
 ]
 
 
@@ -412,10 +416,22 @@ def add(a: Expr, b: Expr) -> Expr:
         return _difference(v, u)
     if isinstance(a, Op) and a.op == "+" and a.args[1] is b and a.type == b.type:
         return add(a.args[0], mul(const(2.0), b))
-    return _commutative("+", a, b)
+    return _merged(add, a, b) or _commutative("+", a, b)
+
+
+def _merged(join: Callable[[Expr, Expr], Expr], a: Expr, b: Expr) -> Expr | None:
+    """The sum or difference of two conditional partials under one condition."""
+    if not (isinstance(a, Select) and isinstance(b, Select) and a.args[0] is b.args[0]):
+        return None
+    if not (has_zero_arm(a) and has_zero_arm(b)):
+        return None
+    return select(a.args[0], join(a.args[1], b.args[1]), join(a.args[2], b.args[2]))
 
 
 def _difference(a: Expr, b: Expr) -> Expr:
+    merged = _merged(sub, a, b)
+    if merged is not None:
+        return merged
     kind = operator_type("-", (a, b))
     if (Op, "-", (a, b), kind) not in _state.table:
         swapped = _state.table.get((Op, "-", (b, a), kind))
@@ -435,6 +451,9 @@ def mul(a: Expr, b: Expr) -> Expr:
         return b
     if is_one(b):
         return a
+    if a.type.kind == b.type.kind == "int":
+        # As Python's integers, which do not wrap: the user's factors met floats one by one.
+        a = real(a)
     x, y = _plain(a), _plain(b)
     if x is not None and y is not None:
         return _number(x * y)
@@ -447,6 +466,14 @@ def mul(a: Expr, b: Expr) -> Expr:
         # A tangent is selected, never multiplied by a mask: 0 * inf would be nan.
         if isinstance(mask, Select) and has_zero_arm(mask):
             return select(mask.args[0], mul(mask.args[1], other), mul(mask.args[2], other))
+        if has_zero_arm(mask) and not isinstance(other, (Const, Load)):
+            return select(as_mask(mask)[0], _product(a, b), ZERO)
+    return _product(a, b)
+
+
+def _product(a: Expr, b: Expr) -> Expr:
+    """A product without signs or selections, its literal in front."""
+    x, y = _plain(a), _plain(b)
     if y is not None:
         a, b, x, y = b, a, y, x
     if x is None:
@@ -478,11 +505,65 @@ def _coefficient(e: Expr) -> tuple[float | complex | None, Expr]:
     return None, e
 
 
+def real(e: Expr) -> Expr:
+    """A derivative is a float, even where the factor that it consists of is an integer: that of `n * x`."""
+    if e.type.is_differentiable:
+        return e
+    value = _plain(e)
+    return Call("cast", (e,), FLOAT64, "float") if value is None else _number(float(value.real))
+
+
 def has_zero_arm(e: Expr) -> bool:
-    """Whether a conditional partial is structurally zero on one of its arms."""
+    """Whether a conditional partial, or every term of a sum of such, is structurally zero under some condition."""
     if isinstance(e, Select):
-        return has_zero_arm(e.args[1]) or has_zero_arm(e.args[2])
+        return any(map(is_zero, e.args[1:])) or any(map(has_zero_arm, e.args[1:]))
+    if isinstance(e, Op) and e.op in ("+", "-", "neg"):
+        return all(map(has_zero_arm, e.args))
     return is_zero(e)
+
+
+def as_mask(e: Expr) -> tuple[Expr, Expr]:
+    """Under which condition a derivative `has_zero_arm` of is not structurally zero, and what it is then."""
+    if isinstance(e, Select):
+        for arm, other in (e.args[1:], e.args[:0:-1]):
+            if is_zero(other) and not has_zero_arm(arm):
+                return _chosen(e), arm
+    return _chosen(e), e
+
+
+def unmasked(e: Expr) -> Expr:
+    """`x if x != 0.0 else 0.0`, with which nothing was multiplied, as `x`."""
+    if isinstance(e, Select) and is_zero(e.args[2]) and isinstance(e.args[0], Compare):
+        x, zero = e.args[0].args[0], e.args[0].args[-1]
+        if e.args[0].ops == ("!=",) and x is e.args[1] and is_zero(zero):
+            return x
+    return e
+
+
+def _chosen(e: Expr) -> Expr:
+    """The condition under which a derivative is not structurally zero."""
+    if isinstance(e, Op) and has_zero_arm(e):
+        return functools.reduce(functools.partial(_logic, "or"), map(_chosen, e.args))
+    if not isinstance(e, Select):
+        return Const(not is_zero(e))
+    test, first, second = e.args[0], _chosen(e.args[1]), _chosen(e.args[2])
+    if isinstance(first, Const) and first.value:
+        return _logic("or", test, second)
+    if isinstance(second, Const) and second.value:
+        return _logic("or", _negated(test), first)
+    return _logic("or", _logic("and", test, first), _logic("and", _negated(test), second))
+
+
+def _logic(op: str, a: Expr, b: Expr) -> Expr:
+    """`a and b`, `a or b`, where one may be known."""
+    for known, other in ((a, b), (b, a)):
+        if isinstance(known, Const):
+            return other if bool(known.value) == (op == "and") else known
+    return a if a is b else Logic(op, a, b)
+
+
+def _negated(test: Expr) -> Expr:
+    return test.args[0] if isinstance(test, Logic) and test.op == "not" else Logic("not", test)
 
 
 def scale(factor: float, a: Expr) -> Expr:
@@ -517,6 +598,10 @@ def power(a: Expr, exponent: int) -> Expr:
 def select(condition: Expr, a: Expr, b: Expr) -> Expr:
     if isinstance(condition, Const):
         return a if condition.value else b
+    if isinstance(a, Select) and a.args[0] is condition:
+        a = a.args[1]
+    if isinstance(b, Select) and b.args[0] is condition:
+        b = b.args[2]
     if a is b:
         return a
     return Select(condition, a, b)

@@ -1,4 +1,4 @@
-"""Removes assignments that nothing reads.
+"""Removes assignments that nothing reads, unless a call in them may raise.
 
 An assignment that the user wrote is kept or removed as a whole, so that what is kept is still the user's text.
 """
@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 from ..analyses.liveness import reads
+from ..analyses.stops import call_may_stop, may_stop
 from ..ir.expr import Expr
 from ..ir.statements import (
     Allocate,
@@ -58,7 +59,7 @@ def _statement(s: Statement, live: Live, breaks: Live, continues: Live) -> tuple
         return _assign(s, live)
     if isinstance(s, CallHelper):
         names = {t.name for t in s.targets}
-        if not names & live and not getattr(s.helper, "writes", None):
+        if not names & live and not getattr(s.helper, "writes", None) and not call_may_stop(s.helper):
             return None, live
         return s, (live - names) | reads(*s.args)
     if isinstance(s, Return):
@@ -80,7 +81,7 @@ def _statement(s: Statement, live: Live, breaks: Live, continues: Live) -> tuple
     if isinstance(s, If):
         body, first = _block(s.body, live, breaks, continues)
         orelse, second = _block(s.orelse, live, breaks, continues)
-        if not _substance(body) and not _substance(orelse):
+        if not _substance(body) and not _substance(orelse) and not may_stop(s.test):
             return None, live
         return replace(s, body=body, orelse=orelse), first | second | reads(s.test)
     if isinstance(s, (For, While)):
@@ -99,9 +100,10 @@ def _substance(block: Block) -> bool:
 
 def _assign(s: Assign, live: Live) -> tuple[Statement | None, Live]:
     pairs = [(t, v) for t, v in zip(s.targets, s.values) if t.name in live]
-    if not pairs:
+    stops = may_stop(*s.values)
+    if not pairs and not stops:
         return None, live
-    if s.origin is not None and not _machine_made(s):
+    if stops or (s.origin is not None and not _machine_made(s)):
         pairs = list(zip(s.targets, s.values))
     targets, values = tuple(t for t, _ in pairs), tuple(v for _, v in pairs)
     kept = replace(s, targets=targets, values=values)

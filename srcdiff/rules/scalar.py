@@ -296,7 +296,11 @@ BY_SPELLING: dict[str, Rule] = {spelling: row for row in _ROWS for spelling in r
 COMPLEX: dict[str, Rule] = {
     row.name: row
     for row in (
-        rule("asinh(x)", "1.0 / sqrt(1.0 + x * x)", at="cmath.asinh numpy.arcsinh numpy.asinh", holomorphic=True),
+        # By the value, which tells the side of a branch cut: cmath.asin(x) for x > 1 runs along one.
+        rule("asin(x)", "1.0 / cos(out)", at="cmath.asin numpy.arcsin numpy.asin", holomorphic=True),
+        rule("acos(x)", "-1.0 / sin(out)", at="cmath.acos numpy.arccos numpy.acos", holomorphic=True),
+        rule("asinh(x)", "1.0 / cosh(out)", at="cmath.asinh numpy.arcsinh numpy.asinh", holomorphic=True),
+        rule("acosh(x)", "1.0 / sinh(out)", at="cmath.acosh numpy.arccosh numpy.acosh", holomorphic=True),
         rule("tanh(x)", "(1.0 / cosh(x)) ** 2", at="cmath.tanh numpy.tanh", holomorphic=True),
         rule(
             "pow(x, y)",

@@ -277,10 +277,13 @@ def logit(x):
 
 
 def log_ratio(x, y):
-    """log(x/y), by the difference where it is exact."""
+    """log(x/y), by the difference where it is exact, and of logarithms where the quotient has no digits."""
     if x > 0.5 * y and x < 2.0 * y:
         return math.log1p((x - y) / y)
-    return math.log(x / y)
+    ratio = x / y
+    if ratio > 1e-30 and ratio < 1e30:
+        return math.log(ratio)
+    return math.log(x) - math.log(y)
 
 
 def log_plus_one(x):

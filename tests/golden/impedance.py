@@ -15,11 +15,12 @@ def impedance_value_and_jacobian(resistance, inductance, frequency):
     dz_dfrequency = 2j * inductance * math.pi
     z = complex(resistance, 2.0 * math.pi * frequency * inductance)  # L145
     real_z = z.real
-    inv_abs_z = 1.0 / abs(z)
+    abs_z_2 = abs(z)
+    quotient = 1.0 / (abs_z_2 if abs_z_2 != 0.0 else 1.0)
     imag_z = z.imag
-    dabs_z_dresistance = real_z * inv_abs_z
-    dabs_z_dinductance = (real_z * dz_dinductance.real + imag_z * dz_dinductance.imag) * inv_abs_z
-    dabs_z_dfrequency = (real_z * dz_dfrequency.real + imag_z * dz_dfrequency.imag) * inv_abs_z
+    dabs_z_dresistance = real_z * quotient
+    dabs_z_dinductance = (real_z * dz_dinductance.real + imag_z * dz_dinductance.imag) * quotient
+    dabs_z_dfrequency = (real_z * dz_dfrequency.real + imag_z * dz_dfrequency.imag) * quotient
     abs_z = abs(z)
     inv_z_over_z = 1.0 / z / z
     dz_2_dresistance = -inv_z_over_z

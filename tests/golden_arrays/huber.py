@@ -15,14 +15,12 @@ def huber_tangents(r, r_dot, r_active, delta, result, result_dot, result_active)
     """Values of huber and their tangents in many directions."""
     directions = r_dot.shape[-1]
     for i in range(len(r)):  # L145: return np.where(np.abs(r) <= delta, 0.5 * r**2, delta * (np.abs(r) - 0.5 * delta))
-        result_by_r = (
-            (r[i] if np.abs(r[i]) <= delta else 0.0)
-            + (0.0 if np.abs(r[i]) <= delta else delta if r[i] > 0.0 else -delta if r[i] < 0.0 else 0.0 if r[i] == 0.0 else math.nan * delta)
-        )
+        chosen = np.abs(r[i]) <= delta or (r[i] > 0.0 or (r[i] < 0.0 or not r[i] == 0.0))
+        result_by_r = (r[i] if np.abs(r[i]) <= delta else delta if r[i] > 0.0 else -delta if r[i] < 0.0 else 0.0 if r[i] == 0.0 else math.nan * delta) if chosen else 0.0
         result[i] = 0.5 * r[i]**2 if np.abs(r[i]) <= delta else delta * (np.abs(r[i]) - 0.5 * delta)
-        if r_active[i]:
+        if chosen and r_active[i]:
             for k in range(directions):
-                result_dot[i, k] = result_by_r * r_dot[i, k]
+                result_dot[i, k] = result_by_r * r_dot[i, k] if chosen else 0.0
             result_active[i] = True
         elif result_active[i]:
             result_dot[i, :] = 0.0
