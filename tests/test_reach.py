@@ -36,7 +36,7 @@ def watch(scope, name):
     scope[f"{name}_tangents"] = checked
 
 
-@pytest.mark.parametrize(("name", "chunk"), zip(CASES, itertools.cycle((1, 3))))
+@pytest.mark.parametrize(("name", "chunk"), [*zip(CASES, itertools.cycle((1, 3)))])
 def test_few_directions_a_pass(name, chunk, monkeypatch):
     monkeypatch.setitem(array_runs.RUNS, "few", lambda case: array_runs.run_emitted(case, chunk, watch))
     outcome = array_runs.judge(CASES[name], "few")
