@@ -77,7 +77,7 @@ def interpreted(evaluator, args, in_axes, blocks):
         block = space[name]
         space[name] = lambda *a: count.append(block(*a)) or count[-1]
     with np.errstate(all="ignore"):
-        space[batch.module.entry](0, given.n, *results, *given.values, *given.indices)
+        space[batch.module.entry](0, given.n, *batch.workspace(), *results, *given.values, *given.indices)
     return evaluator.structure(batch, results), batch, count
 
 

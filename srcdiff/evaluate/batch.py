@@ -139,7 +139,7 @@ class BatchEvaluator(Planner):
         with self._lock:
             batch = self.build(plan, blocks)
             if batch.module.text not in self._loops:
-                self._loops[batch.module.text] = kernel(batch.module, self.options, batch.streams)
+                self._loops[batch.module.text] = kernel(batch.module, self.options, batch.streams, batch.counts)
             return batch, self._loops[batch.module.text]
 
     def check(self, batch: Batch, given: Given) -> None:
@@ -220,13 +220,13 @@ class BatchEvaluator(Planner):
         starts = range(0, given.n, step)
 
         def chunk(first: int) -> None:
-            loop(first, min(first + step, given.n), *arguments)
+            loop(first, min(first + step, given.n), *batch.workspace(), *arguments)
 
         if threads == 1 or len(starts) < 2:
             for first in _shown(starts, progress):
                 chunk(first)
             return
-        loop(0, 0, *arguments)  # compiles before there are threads
+        loop(0, 0, *batch.workspace(), *arguments)  # compiles before there are threads
         with ThreadPoolExecutor(threads - 1) as pool:
             # Each thread, this one too, takes a run of chunks, so that nothing is queued for every chunk.
             runs = [starts[k::threads] for k in range(threads)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..differentiate.points import Target
 from ..frontend.specs import Spec, TupleSpec
@@ -59,9 +61,17 @@ class Batch:
     arrays: bool = False
     """Whether it works on arrays of run-time lengths, so that those of its results are found by running it."""
     streams: Streams | None = None
-    """What of the results blocks may store past the cache."""
+    """What of the results blocks may store as vectors."""
+    work: int = 0
+    """Numbers of the work array that its loop is passed where points are taken in blocks."""
+    counts: bool = True
+    """Whether it is compiled with Numba's counting of references."""
     valued: bool = True
     """Whether values are among the targets, where they are among the results."""
+
+    def workspace(self) -> tuple[Any, ...]:
+        """What one thread's loop is passed before the results."""
+        return (np.empty(self.work),) if self.work else ()
 
 
 def flatten(
