@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..compile.memory import counts_references
 from ..differentiate.points import Target
 from ..frontend.specs import Spec, TupleSpec
 from ..ir.statements import Leaf, Structure
@@ -64,14 +65,26 @@ class Batch:
     """What of the results blocks may store as vectors."""
     work: int = 0
     """Numbers of the work array that its loop is passed where points are taken in blocks."""
-    counts: bool = True
-    """Whether it is compiled with Numba's counting of references."""
+    point: str = ""
+    """The name of the function of one point, and the arrays that it is `passed`, with their dimensions."""
+    passed: Mapping[str, int] | None = None
     valued: bool = True
     """Whether values are among the targets, where they are among the results."""
 
+    def counts(self) -> bool:
+        """Whether Numba must count references. Every count would wait for all stores before it."""
+        if self.passed is None:
+            return True
+        own = (self.module.entry, self.module.entry.removesuffix("_batch") + "_block")
+        return counts_references(self.module.text, self.point, self.passed, own)
+
     def workspace(self) -> tuple[Any, ...]:
-        """What one thread's loop is passed before the results."""
-        return (np.empty(self.work),) if self.work else ()
+        """What one thread's loop is passed before the results: rows that do not cross lines of the cache."""
+        if not self.work:
+            return ()
+        memory = np.empty(8 * self.work + 64, np.uint8)
+        begin = -memory.ctypes.data % 64
+        return (memory[begin : begin + 8 * self.work].view(np.float64),)
 
 
 def flatten(

@@ -11,7 +11,6 @@ import numpy as np
 from ..assembly.inputs import choose_inputs
 from ..assembly.parts import definition, support_texts
 from ..assembly.scalars import ScalarAssembly, best
-from ..compile.memory import counts_references
 from ..compile.streaming import FROM, Streams
 from ..differentiate.points import PointLayout, targets_of
 from ..emitter.header import header
@@ -152,17 +151,16 @@ def _module(
         module, assembly.targets, assembly.outputs, assembly.input_structure, lowered.guards,
         frozenset(assembly.cleared), filled, not reason, reason,
         streams=None if reason else _streams(assembly, f"{base}_block", own),
-        work=0 if reason else assembly.slots * WIDTH, counts=_counts(assembly, arguments),
+        work=0 if reason else assembly.slots * WIDTH, point=assembly.name, passed=_arrays(assembly, arguments),
     )  # fmt: skip
 
 
-def _counts(assembly: PointAssembly, arguments: Sequence[Argument]) -> bool:
-    """Whether Numba must count references; every count would wait for all stores before it."""
-    arrays = {a.text: a.spec.ndim for a in arguments if isinstance(a.spec, ArraySpec)}
-    if any("[" in text for text in arrays):
-        return True
-    arrays |= {name: 1 + len(t.shape) for name, t in zip(assembly.names, assembly.targets)}
-    return counts_references(assembly.text((), assembly.name).text, assembly.name, arrays)
+def _arrays(assembly: PointAssembly, arguments: Sequence[Argument]) -> dict[str, int] | None:
+    """The arrays that the function of one point is passed, with their dimensions; None where tuples hold some."""
+    given = {a.text: a.spec.ndim for a in arguments if isinstance(a.spec, ArraySpec)}
+    if any("[" in text for text in given):
+        return None
+    return given | {name: 1 + len(t.shape) for name, t in zip(assembly.names, assembly.targets)}
 
 
 def _streams(assembly: PointAssembly, function: str, own: Mapping[str, str]) -> Streams | None:
