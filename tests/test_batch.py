@@ -211,8 +211,11 @@ def test_an_assertion_in_blocks():
     assert root.jacobian.batch.build(root.jacobian.batch.given((x,), {}, "rank", {}).plan, True).blocks
     np.testing.assert_allclose(root.jacobian.batch(x), 0.5 / np.sqrt(x))
     x[200] = -1.0
-    with pytest.raises(AssertionError):
-        root.jacobian.batch(x)
+    x[250] = -1.0
+    for parallel in (False, True):
+        with pytest.raises(AssertionError) as caught:
+            root.jacobian.batch(x, parallel=parallel)
+        assert caught.value.__notes__ == ["At point 200 of the batch."]
 
 
 def test_asking_for_threads_starts_none():

@@ -17,6 +17,7 @@ from .arguments import flat, overlap, target_of
 from .blocks import WIDTH
 from .calls import Batch
 from .dask import dask_batch, is_dask, reduced
+from .failures import at_point
 from .lengths import Lengths
 from .plan import Given, Plan, Planner
 from .points import build_batch
@@ -268,7 +269,13 @@ class BatchEvaluator(Planner):
                 own = spare.pop()
             except IndexError:
                 own = batch.workspace()
-            loop(first, min(last, n), *own, *arguments)
+            try:
+                loop(first, min(last, n), *own, *arguments)
+            except Exception as error:
+                if batch.filled:  # what a point wrote, it may read when it is computed again
+                    raise
+                points = range(first, min(last, n))
+                raise at_point(error, points, lambda i: loop(i, i + 1, *own, *arguments)) from None
             spare.append(own)
 
         if not progress:
