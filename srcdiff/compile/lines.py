@@ -71,9 +71,12 @@ class _Block:
         self.work = make_array(self.work_kind)(target, builder, arguments[2]).data
         self.start = target.cast(builder, arguments[1], start, types.intp)
         items = cgutils.unpack_tuple(builder, arguments[3], len(shared))
-        dtype = self.work_kind.dtype
+        # Doubles become singles on the way, as they do in an assignment.
+        real = isinstance(self.kind.dtype, types.Float) and self.kind.dtype.bitwidth <= self.work_kind.dtype.bitwidth
+        dtype = self.kind.dtype if real else self.work_kind.dtype
         given = iter([target.cast(builder, item, kind, dtype) for item, kind in zip(items, shared)])
         self.shared = {j: next(given) for j, row in enumerate(rows) if row is None}
+        self.dtype = dtype
         self.size = dtype.bitwidth // 8
         self.lanes = LINE // self.size
         self.vector = ir.VectorType(target.get_value_type(dtype), self.lanes)
@@ -81,7 +84,7 @@ class _Block:
 
     def store(self, points: int) -> None:
         b = self.builder
-        dense = self.kind.layout == "C" and self.kind.aligned and self.kind.dtype == self.work_kind.dtype
+        dense = self.kind.layout == "C" and self.kind.aligned and self.kind.dtype == self.dtype
         if not dense or self.width % self.lanes:
             self._one_by_one()
             return
@@ -133,8 +136,11 @@ class _Block:
         with cgutils.for_range(b, _I64(self.width)) as loop:
             point = b.add(self.start, loop.index)
             for j, row in enumerate(self.rows):
-                value = self.shared[j] if row is None else b.load(b.gep(self.work, [b.add(_I64(row), loop.index)]))
-                number = self.target.cast(b, value, self.work_kind.dtype, self.kind.dtype)
+                if row is None:
+                    number = self.target.cast(b, self.shared[j], self.dtype, self.kind.dtype)
+                else:
+                    value = b.load(b.gep(self.work, [b.add(_I64(row), loop.index)]))
+                    number = self.target.cast(b, value, self.work_kind.dtype, self.kind.dtype)
                 store_item(self.target, b, self.kind, number, self._place(point, self._index(j)))
 
     def _index(self, j: int) -> list[int]:
@@ -153,7 +159,17 @@ class _Block:
         if row is None:
             one = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), self.shared[j], _I32(0))
             return self._shuffled(one, one, [0] * self.lanes)
-        return self.builder.load(self._at(self.work, row + half * self.lanes, self.vector), align=self.size)
+        begin = row + half * self.lanes
+        if self.dtype == self.work_kind.dtype:
+            return self.builder.load(self._at(self.work, begin, self.vector), align=self.size)
+        count = self.lanes // 2
+
+        def narrowed(place: int) -> Any:
+            wide = self._at(self.work, place, ir.VectorType(ir.DoubleType(), count))
+            held = self.builder.load(wide, align=2 * self.size)
+            return self.builder.fptrunc(held, ir.VectorType(ir.FloatType(), count))
+
+        return self._shuffled(narrowed(begin), narrowed(begin + count), range(self.lanes))
 
     def _points(self, first: Any) -> None:
         """Every point by itself."""
