@@ -55,6 +55,7 @@ from ..ir.statements import (
     Return,
     Statement,
     Store,
+    expressions_of,
     statements,
 )
 from ..ir.types import FLOAT32, FLOAT64, INT64, ScalarType
@@ -169,6 +170,8 @@ class Builder:
             for t in (s.targets if isinstance(s, (Assign, CallHelper)) else (s.target,) if isinstance(s, For) else ())
         }
         self.needs = needs(body)
+        every = tuple(e for s in statements(body) for e in expressions_of(s))
+        self.read = {n.array for n in topological(every) if isinstance(n, Load)}
         out = self.block(body)
         return (*self.loads, *self._gather(), *out)
 
@@ -344,9 +347,9 @@ class Builder:
             elif isinstance(s, CallHelper):
                 self._call(s, values)
             elif isinstance(s, Store):
-                if s.array not in self.targets:
-                    raise NoBlocks(f"{s.array} is written")
-                stores.append((s.array, s.index[1:], self.resolve(s.value, values)))
+                own = s.array in self.targets
+                name, index = (s.array, s.index[1:]) if own else (self._filled(s.array), s.index)
+                stores.append((name, index, self.resolve(s.value, values)))
         decided = None if test is None else self.resolve(test, values)
         kept = {name: e for name, e in values.items() if name in live}
         homes = {name: e for name, e in kept.items() if self._is_row(name, e)}
@@ -373,6 +376,13 @@ class Builder:
 
     def _is_row(self, name: str, e: Expr) -> bool:
         return self.kinds.get(name, e.type).is_differentiable
+
+    def _filled(self, array: str) -> str:
+        """The name in the loop of an argument that is filled, never read: where points disagree it is filled again."""
+        argument = self.arrays.get(array)
+        if argument is None or not argument.batched or argument.gathered or array in self.read:
+            raise NoBlocks(f"{array} is written")
+        return argument.name
 
     @property
     def kinds(self) -> dict[str, ScalarType]:
