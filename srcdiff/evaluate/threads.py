@@ -16,8 +16,9 @@ import numba
 
 __all__ = ["WORTH", "in_threads", "progress_bar", "thread_count"]
 
-WORTH = 100e-6
-"""Seconds of work from which on threads are faster than none: twice what it takes to wake one and to wait for it."""
+WORTH = 400e-6
+"""Seconds of work from which on threads are used: ten times what it takes to wake one and to wait for it, so that they
+cost little where another process has the second core."""
 
 _pools: list[ThreadPoolExecutor] = []
 os.register_at_fork(after_in_child=_pools.clear)
