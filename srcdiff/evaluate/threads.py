@@ -21,7 +21,8 @@ WORTH = 400e-6
 cost little where another process has the second core."""
 
 _pools: list[ThreadPoolExecutor] = []
-os.register_at_fork(after_in_child=_pools.clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pools.clear)
 
 
 def thread_count() -> int:
