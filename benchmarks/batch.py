@@ -87,9 +87,14 @@ def contestants(n):
 
     given = batch.given(args, {}, "rank", indices)
     _, single = batch.compile(given.plan, False)
+    blocked, loop = batch.compile(given.plan, True)
+    work = blocked.workspace()
 
     def point_by_point():
         single(0, n, *dense, *given.values, *given.indices)
+
+    def in_blocks():
+        loop(0, n, *work, *dense, *given.values, *given.indices)
 
     def blocks(parallel):
         return lambda: batch(*args, out=dense, indices=indices, parallel=parallel)
@@ -102,8 +107,10 @@ def contestants(n):
     found = {
         "by hand, Numba loop": run_hand,
         "srcdiff, point by point": point_by_point,
+        "srcdiff, in blocks": in_blocks,
         "srcdiff batch, one thread": blocks(False),
         f"srcdiff batch, {numba.get_num_threads()} threads": blocks(True),
+        "srcdiff batch, by default": blocks(None),
     }
     for name, make in (("JAX jit(vmap(jacfwd))", jax_vmap), ("torch vmap(jacfwd)", torch_vmap)):
         try:

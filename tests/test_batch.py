@@ -77,7 +77,7 @@ def interpreted(evaluator, args, in_axes, blocks):
         block = space[name]
         space[name] = lambda *a: count.append(block(*a)) or count[-1]
     with np.errstate(all="ignore"):
-        space[batch.module.entry](0, given.n, *results, *given.values, *given.indices)
+        space[batch.module.entry](0, given.n, *batch.workspace(), *results, *given.values, *given.indices)
     return evaluator.structure(batch, results), batch, count
 
 
@@ -211,8 +211,11 @@ def test_an_assertion_in_blocks():
     assert root.jacobian.batch.build(root.jacobian.batch.given((x,), {}, "rank", {}).plan, True).blocks
     np.testing.assert_allclose(root.jacobian.batch(x), 0.5 / np.sqrt(x))
     x[200] = -1.0
-    with pytest.raises(AssertionError):
-        root.jacobian.batch(x)
+    x[250] = -1.0
+    for parallel in (False, True):
+        with pytest.raises(AssertionError) as caught:
+            root.jacobian.batch(x, parallel=parallel)
+        assert caught.value.__notes__ == ["At point 200 of the batch."]
 
 
 def test_asking_for_threads_starts_none():
@@ -344,6 +347,49 @@ def test_an_argument_that_is_filled():
     assert dy.tolist() == [[-a * b, a - 0.5 * b] for a, b in y]
     with pytest.raises(ArgumentError, match="each point needs its own"):
         decay.jacobian.batch(0.5, y, dy[0])
+
+
+def test_filled_arguments_go_in_blocks():
+    @jacobian_compiled(wrt="y", of="dy", shapes={"y": 2, "dy": 3})
+    def switched(y, dy):
+        dy[0] = y[0] * y[1]
+        if y[0] > 0.5:
+            dy[1] = y[0] * y[0]
+        else:
+            dy[1] = 7.0
+        dy[2] = dy[1]
+
+    n = 16 * 20 + 5
+    y = np.random.default_rng(4).uniform(0.0, 1.0, (n, 2))
+    y[:160, 0] = np.repeat([0.2, 0.9], 80)  # blocks of which all points agree, on either side
+    dy = np.full((n, 3), np.nan)
+    batch = switched.value_and_jacobian.batch
+    assert batch.build(batch.given((y, dy), {}, "rank", {}).plan, True).blocks
+    value, jacobian = batch(y, dy)
+    a, b = y.T
+    high = a > 0.5
+    second = np.where(high, a * a, 7.0)
+    assert np.array_equal(dy, np.stack([a * b, second, second], 1))
+    assert value is None
+    assert np.array_equal(jacobian[:, 0], np.stack([b, a], 1))
+    assert np.array_equal(jacobian[:, 1], np.stack([np.where(high, 2.0 * a, 0.0), np.zeros(n)], 1))
+
+
+def test_filled_arguments_that_are_read_go_one_by_one():
+    """A block of which some points take another branch starts again: what it wrote, it must not read."""
+
+    @jacobian_compiled(wrt="y", of="dy", shapes={"y": 2, "dy": 2})
+    def partly(y, dy):
+        dy[0] = dy[0] * y[0]
+        if y[0] > 0.5:
+            dy[1] = y[0] * y[1]
+
+    y = np.random.default_rng(5).uniform(0.0, 1.0, (320, 2))
+    dy = np.full((320, 2), 3.0)
+    batch = partly.jacobian.batch
+    assert not batch.build(batch.given((y, dy), {}, "rank", {}).plan, True).blocks
+    batch(y, dy)
+    assert np.array_equal(dy, np.stack([3.0 * y[:, 0], np.where(y[:, 0] > 0.5, y[:, 0] * y[:, 1], 3.0)], 1))
 
 
 def test_arrays_that_share_memory():

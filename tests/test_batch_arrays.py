@@ -232,8 +232,12 @@ def test_integers_are_promoted():
 
 def test_lengths_that_a_number_states():
     assert powers.jacobian.batch(np.array([2.0, 3.0]), 3).tolist() == [[1.0, 4.0, 12.0], [1.0, 6.0, 27.0]]
-    with pytest.raises(ValueError, match=r"a row an output|another shape at this point"):
-        powers.jacobian.batch(np.array([2.0, 3.0]), np.array([3, 4]))
+    for parallel in (False, True):
+        for form in (powers.jacobian, powers.value_and_jacobian, powers):
+            n = np.full(300, 3)
+            n[[270, 280]] = 4
+            with pytest.raises(ValueError, match="another shape at point 270 than at the first"):
+                form.batch(np.full(300, 2.0), n, parallel=parallel)
     with pytest.raises(ArgumentError, match="but the result is"):
         powers.batch(np.array([2.0, 3.0]), 3, out=np.empty((2, 4)))
 

@@ -14,7 +14,7 @@ from ..module import Module
 from .artefacts import Kept
 from .cpu import load
 from .emitted import digest
-from .streaming import Streams, names, streamed
+from .streaming import Streams, streamed
 
 __all__ = ["kernel"]
 
@@ -32,16 +32,17 @@ class _KeptKernel(Kept):
         return super().load_overload(sig, target_context)
 
 
-def kernel(module: Module, options: Any, streams: Streams | None = None) -> Any:
+def kernel(module: Module, options: Any, streams: Streams | None = None, counts: bool = True) -> Any:
     """The entry of a module as a dispatcher that releases the GIL; `options` are those of the user.
 
-    `streams` names the arrays of results that are stored past the cache where there is much of them.
+    `streams` names the arrays of results that are stored as vectors; without `counts` no references are counted.
     """
-    flags = options.numba()
+    flags = {**options.numba(), **({} if counts else {"_nrt": False})}
     if streams is None:
         entry = load(module, flags)
     else:
-        entry = load(module, flags, code=streamed(module.text, streams), names=names())
+        code, names = streamed(module.text, streams)
+        entry = load(module, flags, code=code, names=names)
     made = numba.njit(nogil=True, **flags)(entry)
     if options.cache:
         key = bytes.fromhex(digest(module, flags))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 __all__ = ["counts_references"]
 
@@ -24,14 +24,15 @@ _MAKES = (
 )  # fmt: skip
 
 
-def counts_references(text: str, entry: str, arrays: Mapping[str, int]) -> bool:
+def counts_references(text: str, entry: str, arrays: Mapping[str, int], but: Collection[str] = ()) -> bool:
     """True unless every array is only indexed down to its elements, or asked for its shape, in all of a module.
 
     `arrays` are the parameters of the function `entry` that are arrays, with their dimensions; its other parameters are
-    numbers or tuples of numbers. No array is passed on, so the parameters of the other functions are numbers.
+    numbers or tuples of numbers. No array is passed on, so the parameters of the other functions are numbers. Functions
+    named in `but` are known to hold no reference.
     """
     module = ast.parse(text)
-    functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+    functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef) and node.name not in but}
     constants = [n for node in module.body if isinstance(node, ast.Assign) for n in ast.walk(node.value)]
     if any(isinstance(n, (ast.Call, *_MAKES)) for n in constants):
         return True

@@ -1,31 +1,31 @@
-"""Stores of results that go to memory past the cache, where there are more of them than the cache holds.
+"""How blocks of points store their results: as whole vectors, and past the cache where there are many.
 
-A store into a line that is not in the cache first reads the line. A loop that writes much and never reads it again is
-several times faster with stores that do not (`nontemporal` in LLVM, `movnti` on x86). The emitted text has ordinary
-assignments; those in the loops that write results are compiled in both ways:
+The emitted text moves numbers from the rows of the work array, one number a point, to arrays of points, one by one. A
+store for every number takes as long as much of the arithmetic, so such loops are compiled as transpositions in vector
+registers:
 
-    for k in range(16):                          if len(out) >= 17476:
-        out[start + k, 0] = work[k]                  for k in range(16):
-                                                         _stream(out, (start + k, 0), work[k])
-                                                 else:
-                                                     for k in range(16):
-                                                         out[start + k, 0] = work[k]
+    for k in range(16):                          _put_0(out, start, work, ())
+        i = start + k
+        out[i, 0] = work[k]
+        out[i, 1] = work[16 + k]
+
+A store into a line that is not in the cache first reads the line. Where the results are more than the cache holds they
+are stored past it, in whole lines (see `lines`).
 """
 
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Collection
+import itertools
+import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+from .lines import fence, put
 
-__all__ = ["FROM", "Streams", "names", "streamed"]
+__all__ = ["FROM", "Streams", "streamed"]
 
 FROM = 4 * 2**20
 """Bytes of results from which on they are taken to leave the cache before anybody reads them."""
@@ -33,96 +33,85 @@ FROM = 4 * 2**20
 
 @dataclass(frozen=True)
 class Streams:
-    """The arrays that a function fills entirely, in loops, and the points from which on this goes past the cache."""
+    """The arrays that a function fills entirely, block by block, each with the shape that it has for one point."""
 
     function: str
-    arrays: tuple[str, ...]
+    arrays: tuple[tuple[str, tuple[int, ...]], ...]
     points: int
+    """Points of the arrays from which on they are stored past the cache."""
+    work: str
+    start: str
+    width: int
 
 
-def streamed(text: str, streams: Streams) -> ast.Module:
-    """The module with both ways of storing."""
+def streamed(text: str, streams: Streams) -> tuple[ast.Module, dict[str, Any]]:
+    """The module with vectors stored, and the functions of ours that it calls."""
     tree = ast.parse(text)
+    blocks = _Blocks(streams)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == streams.function:
-            _Loops(streams).visit(node)
+            blocks.visit(node)
         elif isinstance(node, ast.FunctionDef) and node.name == streams.function.removesuffix("_block") + "_batch":
-            node.body.append(ast.Expr(ast.Call(ast.Name("_fence", ast.Load()), [], [])))
-    return ast.fix_missing_locations(tree)
+            node.body.append(ast.parse("_fence()").body[0])
+    return ast.fix_missing_locations(tree), {"_fence": fence, **blocks.names}
 
 
-class _Loops(ast.NodeTransformer):
+class _Blocks(ast.NodeTransformer):
+    """Loops that store all elements of an array."""
+
     def __init__(self, streams: Streams):
         self.streams = streams
+        self.names: dict[str, Any] = {}
 
-    def visit_For(self, node: ast.For) -> ast.AST:
-        stores = _Stores(self.streams.arrays)
-        changed = stores.visit(copy.deepcopy(node))
-        if not stores.found:
+    def visit_For(self, node: ast.For) -> Any:
+        s = self.streams
+        if not isinstance(node.target, ast.Name) or ast.unparse(node.iter) != f"range({s.width})":
+            return self.generic_visit(node)
+        k = node.target.id
+        first = node.body[0]
+        if not isinstance(first, ast.Assign) or ast.unparse(first.value) != f"{s.start} + {k}":
             return node
-        count = ast.Call(ast.Name("len", ast.Load()), [ast.Name(self.streams.arrays[0], ast.Load())], [])
-        test = ast.Compare(count, [ast.GtE()], [ast.Constant(self.streams.points)])
-        return ast.copy_location(ast.If(test, [changed], [node]), node)
+        i = ast.unparse(first.targets[0])
+        calls: dict[str, ast.stmt] = {}
+        for name, shape in s.arrays:
+            stores = [n for n in node.body if isinstance(n, ast.Assign) and _stores_into(n, name)]
+            values = {ast.unparse(n.targets[0]): n.value for n in stores}
+            call = self._call(name, shape, [values.get(f"{name}[{at}]") for at in _places(i, shape)], k)
+            if call is not None and len(values) == math.prod(shape):
+                calls[name] = call
+        node.body = [n for n in node.body if not any(_stores_into(n, name) for name in calls)]
+        return [*([node] if len(node.body) > 1 else []), *calls.values()]
+
+    def _call(self, name: str, shape: Sequence[int], values: Sequence[ast.expr | None], k: str) -> ast.stmt | None:
+        """What stores these values of a block; None where one is missing, or neither a row nor the same for all."""
+        work = self.streams.work
+        rows: list[int | None] = []
+        shared: list[ast.expr] = []
+        for value in values:
+            row = None if value is None else _row(ast.unparse(value), work, k)
+            if value is None or (row is None and any(isinstance(n, ast.Name) and n.id == k for n in ast.walk(value))):
+                return None
+            rows.append(row)
+            if row is None:
+                shared.append(value)
+        function = f"_put_{len(self.names)}"
+        self.names[function] = put(tuple(rows), tuple(shape), self.streams.points, self.streams.width)
+        load = ast.Load()
+        arguments = [*(ast.Name(n, load) for n in (name, self.streams.start, work)), ast.Tuple(shared, load)]
+        return ast.Expr(ast.Call(ast.Name(function, load), arguments, []))
 
 
-class _Stores(ast.NodeTransformer):
-    def __init__(self, arrays: Collection[str]):
-        self.arrays = arrays
-        self.found = False
-
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        target = node.targets[0]
-        if not (isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)):
-            return node
-        if target.value.id not in self.arrays:
-            return node
-        self.found = True
-        index = target.slice if isinstance(target.slice, ast.Tuple) else ast.Tuple([target.slice], ast.Load())
-        array = ast.Name(target.value.id, ast.Load())
-        call = ast.Call(ast.Name("_stream", ast.Load()), [array, _loaded(index), node.value], [])
-        return ast.copy_location(ast.Expr(call), node)
+def _stores_into(node: ast.stmt, name: str) -> bool:
+    target = node.targets[0] if isinstance(node, ast.Assign) else None
+    return isinstance(target, ast.Subscript) and ast.unparse(target.value) == name
 
 
-def _loaded(index: ast.Tuple) -> ast.Tuple:
-    return ast.Tuple(index.elts, ast.Load())
+def _places(i: str, shape: Sequence[int]) -> list[str]:
+    """The index of every element of a point, in C order."""
+    return [", ".join((i, *map(str, at))) for at in itertools.product(*map(range, shape))]
 
 
-@intrinsic
-def _stream(context: Any, array: Any, index: Any, value: Any) -> Any:
-    """`array[index] = value`, past the cache where the array has no gaps: lines are written when they are whole."""
-    signature = types.void(array, index, value)
-
-    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind, places, given = signature.args
-        view = make_array(kind)(target, builder, arguments[0])
-        indices = [
-            target.cast(builder, i, t, types.intp)
-            for i, t in zip(cgutils.unpack_tuple(builder, arguments[1], len(places)), places)
-        ]
-        place = cgutils.get_item_pointer(target, builder, kind, view, indices, wraparound=False)
-        number = target.cast(builder, arguments[2], given, kind.dtype)
-        if kind.layout != "C" or not isinstance(kind.dtype, types.Float):
-            target.pack_value(builder, kind.dtype, number, place)
-        else:
-            done = builder.store(number, place)
-            one = ir.Constant(ir.IntType(32), 1)
-            done.set_metadata("nontemporal", builder.module.add_metadata([one]))
-        return target.get_dummy_value()
-
-    return signature, generate
-
-
-@intrinsic
-def _fence(context: Any) -> Any:
-    """What was stored past the cache is seen by whoever sees that the loop is done."""
-
-    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.fence("seq_cst")
-        return target.get_dummy_value()
-
-    return types.void(), generate
-
-
-def names() -> dict[str, Any]:
-    """What the text with both ways of storing calls."""
-    return {"_stream": _stream, "_fence": _fence}
+def _row(text: str, work: str, k: str) -> int | None:
+    """Where the row begins that an expression reads."""
+    found = re.fullmatch(rf"{re.escape(work)}\[(?:(\d+) \+ )?{re.escape(k)}\]", text)
+    return int(found[1] or 0) if found else None

@@ -24,13 +24,12 @@ from ..frontend.specs import Spec
 from ..ir.statements import Leaf, Structure, leaves
 from ..modes import suffix_of
 from .calls import Argument, Batch, call_text
+from .failures import DIFFER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["array_batch"]
-
-_DIFFER = "the function gives results of another shape at this point than at the first"
 
 
 def array_batch(
@@ -70,7 +69,7 @@ def array_batch(
         for target, out, place in zip(targets, outs, places, strict=True):
             if None in target.shape:
                 lines.append(f"        if {place}.shape != {out}.shape[1:]:")
-                lines.append(f'            raise ValueError("{_DIFFER}")')
+                lines.append(f'            raise ValueError("{DIFFER}")')
             lines.append(f"        {out}[{i}] = {place}")
         return "\n".join(lines) + "\n"
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numba
 import numpy as np
 
 from ..compile.kernels import kernel
@@ -18,20 +17,26 @@ from .arguments import flat, overlap, target_of
 from .blocks import WIDTH
 from .calls import Batch
 from .dask import dask_batch, is_dask, reduced
+from .failures import at_point
 from .lengths import Lengths
 from .plan import Given, Plan, Planner
 from .points import build_batch
+from .repeated import Call, call_of, key_of
+from .threads import WORTH, in_threads, progress_bar, thread_count
 
 __all__ = ["BatchEvaluator", "Given", "Plan"]
 
 CHUNK = 4096
-"""Points that one thread takes at a time, where each has few numbers; threads are used from twice as many on."""
+"""Points that one thread takes at a time, where each has few numbers."""
 
 FEW = 64
 """Numbers of a point, arguments and results, up to which it has few."""
 
 BLOCKS_FROM = 256
 """Points from which on the code for blocks is worth compiling."""
+
+REMEMBERED = 64
+"""Kinds of calls of which it is remembered what was found out."""
 
 
 class BatchEvaluator(Planner):
@@ -53,8 +58,8 @@ class BatchEvaluator(Planner):
     indices
         `{"camera": at}`: point i gets `camera[at[i]]`. Nothing is copied. For a tuple argument, of all its elements.
     parallel
-        Whether to use threads, as many as `numba.get_num_threads()`; by default from some thousands of points on. The
-        results do not depend on it.
+        Whether to use threads, as many as `numba.get_num_threads()`; by default where the first points take so long
+        that it pays. The results do not depend on it.
     progress
         Show a progress bar.
 
@@ -75,6 +80,9 @@ class BatchEvaluator(Planner):
         super().__init__(function, mode, options)
         self._built: dict[Any, tuple[Plan, Batch]] = {}
         self._loops: dict[str, Any] = {}
+        self._calls: dict[Any, Call] = {}
+        self._spare: dict[int, list[tuple[Any, ...]]] = {}
+        """Work arrays that no thread uses now, by batch."""
         self._lengths = Lengths(function, options)
         self.token: str | None = None
         """What copies in other processes are known by."""
@@ -92,12 +100,43 @@ class BatchEvaluator(Planner):
         progress: bool = False,
         **kwargs: Any,
     ) -> Any:
+        key = key_of(args, kwargs, out, in_axes, indices)
+        if key in self._calls:
+            return self._again(self._calls[key], args, kwargs, out, indices or {}, parallel, progress)
         if any(map(is_dask, (*args, *kwargs.values(), *(indices or {}).values()))):
             if out is not None:
                 raise ArgumentError("batches of Dask arrays take no out", hint="Use dask.array.store.")
             return dask_batch(self, args, kwargs, in_axes, indices or {})
         given = self.given(args, kwargs, in_axes, indices or {})
-        return self.structure(*self.evaluate(given, out, parallel, progress))
+        batch, results = self.evaluate(given, out, parallel, progress)
+        if key is not None:
+            if len(self._calls) >= REMEMBERED:
+                self._calls.clear()
+            _, loop = self.compile(given.plan, batch.blocks)
+            step = _points_at_a_time(batch, given, results)
+            self._calls[key] = call_of(self.names, args, kwargs, given, batch, loop, step)
+        return self.structure(batch, results)
+
+    def _again(
+        self, call: Call, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any, indices: Mapping[str, Any],
+        parallel: bool | None, progress: bool,
+    ) -> Any:  # fmt: skip
+        """A call like one before."""
+        batch = call.batch
+        given = call.given(args, kwargs, indices)
+        if batch.filled:
+            self.check(batch, given)
+        elif not call.within(given):
+            self.check_indices(given)
+        shapes = self.point_shapes(batch, given)
+        if out is None:
+            results = self.results(batch, given.n, None, shapes)
+        else:
+            results = call.filled(out) or self.results(batch, given.n, out, shapes)
+            if not call.apart(results, given):
+                self.separate_results(results, given)
+        self._run(call.loop, batch, given, results, call.step, parallel, progress)
+        return self.structure(batch, results)
 
     def evaluate(
         self, given: Given, out: Any, parallel: bool | None = None, progress: bool = False
@@ -105,12 +144,15 @@ class BatchEvaluator(Planner):
         """The arrays of results, in the order of the targets."""
         batch, loop = self.compile(given.plan, given.n >= BLOCKS_FROM)
         self.check(batch, given)
-        shapes = self._lengths.shapes(batch, given) if batch.arrays else [t.lengths for t in batch.targets]
-        results = self.results(batch, given.n, out, shapes)
+        results = self.results(batch, given.n, out, self.point_shapes(batch, given))
         if out is not None:
             self.separate_results(results, given)
-        self._run(loop, batch, given, results, parallel, progress)
+        self._run(loop, batch, given, results, _points_at_a_time(batch, given, results), parallel, progress)
         return batch, results
+
+    def point_shapes(self, batch: Batch, given: Given) -> Sequence[tuple[int, ...]]:
+        """The shapes of a point's results."""
+        return self._lengths.shapes(batch, given) if batch.arrays else [t.lengths for t in batch.targets]
 
     def known_shapes(self, batch: Batch, given: Given) -> list[tuple[int | None, ...]]:
         """The shapes that a point's results are known to have before anything is run."""
@@ -139,7 +181,7 @@ class BatchEvaluator(Planner):
         with self._lock:
             batch = self.build(plan, blocks)
             if batch.module.text not in self._loops:
-                self._loops[batch.module.text] = kernel(batch.module, self.options, batch.streams)
+                self._loops[batch.module.text] = kernel(batch.module, self.options, batch.streams, batch.counts())
             return batch, self._loops[batch.module.text]
 
     def check(self, batch: Batch, given: Given) -> None:
@@ -162,15 +204,20 @@ class BatchEvaluator(Planner):
                 if isinstance(value, np.ndarray) and not value.flags.writeable:
                     raise ArgumentError(f"{argument.text} is written, but read-only", hint="Pass a copy.")
                 self._separate(argument.text, value, given, but=argument)
+        self.check_indices(given)
+
+    def check_indices(self, given: Given) -> None:
+        """That rows which are looked up are there."""
         for name, at in zip(given.plan.looked_up, given.indices):
+            if not len(at):
+                continue
+            low, high = self.bounds(at)
             for argument, value in zip(given.plan.arguments, given.values):
-                if argument.gathered == f"{name}_at" and len(at):
-                    low, high = self.bounds(at)
-                    if low < -len(value) or high >= len(value):
-                        raise ArgumentError(
-                            f"indices[{name!r}] reach from {low} to {high}, but {argument.text} has {len(value)} rows",
-                            hint="Indices count from 0.",
-                        )
+                if argument.gathered == f"{name}_at" and (low < -len(value) or high >= len(value)):
+                    raise ArgumentError(
+                        f"indices[{name!r}] reach from {low} to {high}, but {argument.text} has {len(value)} rows",
+                        hint="Indices count from 0.",
+                    )
 
     def _separate(self, name: str, array: Any, given: Given, but: Any = None) -> None:
         """Points are computed in any order: what one writes, no other may read."""
@@ -210,30 +257,37 @@ class BatchEvaluator(Planner):
         return [target_of(i, array, (n, *shape), t) for i, (array, shape, t) in enumerate(both)]
 
     def _run(
-        self, loop: Any, batch: Batch, given: Given, results: Sequence[Any], parallel: bool | None, progress: bool
-    ) -> None:
+        self, loop: Any, batch: Batch, given: Given, results: Sequence[Any], step: int, parallel: bool | None,
+        progress: bool,
+    ) -> None:  # fmt: skip
         arguments = (*results, *given.values, *given.indices)
-        step = _points_at_a_time(batch, given, results)
-        threads = thread_count() if parallel or (parallel is None and given.n >= 2 * step) else 1
-        if threads > 1:  # every thread gets some chunks, of whole blocks: then all end at about the same time
-            step = min(step, max(-(-given.n // (4 * threads * WIDTH)), 1) * WIDTH)
-        starts = range(0, given.n, step)
+        n = given.n
+        spare = self._spare.setdefault(id(batch), [])
 
-        def chunk(first: int) -> None:
-            loop(first, min(first + step, given.n), *arguments)
+        def chunk(first: int, last: int) -> None:
+            try:
+                own = spare.pop()
+            except IndexError:
+                own = batch.workspace()
+            try:
+                loop(first, min(last, n), *own, *arguments)
+            except Exception as error:
+                if batch.filled:  # what a point wrote, it may read when it is computed again
+                    raise
+                points = range(first, min(last, n))
+                raise at_point(error, points, lambda i: loop(i, i + 1, *own, *arguments)) from None
+            spare.append(own)
 
-        if threads == 1 or len(starts) < 2:
-            for first in _shown(starts, progress):
-                chunk(first)
+        if not progress:
+            _chunks(chunk, n, step, WIDTH if batch.blocks else 1, parallel)
             return
-        loop(0, 0, *arguments)  # compiles before there are threads
-        with ThreadPoolExecutor(threads - 1) as pool:
-            # Each thread, this one too, takes a run of chunks, so that nothing is queued for every chunk.
-            runs = [starts[k::threads] for k in range(threads)]
-            others = [pool.submit(_each, chunk, iter(run)) for run in runs[1:]]
-            _each(chunk, iter(_shown(runs[0], progress)))
-            for done in others:
-                done.result()
+        with progress_bar(n) as done:
+
+            def shown(first: int, last: int) -> None:
+                chunk(first, last)
+                done(last - first)
+
+            _chunks(shown, n, step, WIDTH if batch.blocks else 1, parallel)
 
     def structure(self, batch: Batch, results: Sequence[Any]) -> Any:
         """The arrays of results in the structure of one call's result."""
@@ -261,16 +315,26 @@ def _points_at_a_time(batch: Batch, given: Given, results: Sequence[Any]) -> int
     return max(found, 1) if batch.arrays else max(found // WIDTH * WIDTH, WIDTH)
 
 
-def thread_count() -> int:
-    """Numba's number of threads. Asking Numba would start its threads, which some processes do not survive to fork."""
-    from numba.np.ufunc import parallel
-
-    return int(numba.get_num_threads() if parallel._is_initialized else numba.config.NUMBA_NUM_THREADS)
-
-
-def _each(chunk: Callable[[int], None], starts: Iterator[int]) -> None:
-    for first in starts:
-        chunk(first)
+def _chunks(chunk: Callable[[int, int], None], n: int, step: int, unit: int, parallel: bool | None) -> None:
+    """All points, `step` at a time, on several threads if that pays or is asked for; chunks are multiples of `unit`."""
+    threads = 1 if parallel is False or n <= unit else thread_count()
+    begin = 0
+    if threads > 1:
+        # Every thread gets some chunks: then all end at about the same time.
+        shared = min(step, max(-(-n // (4 * threads * unit)), 1) * unit)
+        if parallel:
+            chunk(0, 0)  # compiles before there are threads
+        else:
+            start = time.perf_counter()
+            chunk(0, shared)
+            begin = shared
+            rest = (time.perf_counter() - start) * (n - begin) / begin
+            threads = threads if rest > WORTH else 1
+    if threads > 1:
+        in_threads(lambda first: chunk(first, first + shared), range(begin, n, shared), threads)
+    else:
+        for first in range(begin, n, step):
+            chunk(first, first + step)
 
 
 def _by_inputs(outputs: Structure | Leaf, inputs: Structure | Leaf, items: Iterator[Any]) -> Any:
@@ -279,10 +343,3 @@ def _by_inputs(outputs: Structure | Leaf, inputs: Structure | Leaf, items: Itera
         return structured(inputs, items, False)
     return tuple(_by_inputs(item, inputs, items) for item in outputs.items)
 
-
-def _shown(starts: Sequence[int], progress: bool) -> Any:
-    if not progress:
-        return starts
-    from rich.progress import track
-
-    return track(starts, description="points")

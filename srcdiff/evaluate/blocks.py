@@ -55,9 +55,10 @@ from ..ir.statements import (
     Return,
     Statement,
     Store,
+    expressions_of,
     statements,
 )
-from ..ir.types import FLOAT64, INT64, ScalarType
+from ..ir.types import FLOAT32, FLOAT64, INT64, ScalarType
 from .passes import NoBlocks, Passes
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ class Builder:
         self.rows: dict[str, int] = {}
         """The row of a variable or of an element of an argument, by its text."""
         self.labels: dict[int, str] = {}
+        self.narrow: dict[int, bool] = {}
+        """Rows whose numbers are float32, which float64 holds: they are computed with as the function itself does."""
+        self.narrowed: dict[Expr, bool] = {}
+        self.given = {a.name for a in arguments}
         self.count = 0
         self.free: list[int] = []
         self.shared: dict[str, Var] = {}
@@ -131,8 +136,26 @@ class Builder:
     def place(self, row: int) -> Expr:
         return Op("+", Const(row * WIDTH), self.k) if row else self.k
 
-    def element(self, row: int) -> Load:
-        return Load(self.work, (self.place(row),), FLOAT64)
+    def element(self, row: int) -> Expr:
+        held = Load(self.work, (self.place(row),), FLOAT64)
+        return Call("cast", (held,), FLOAT32, "np.float32") if self.narrow.get(row) else held
+
+    def is_narrow(self, e: Expr) -> bool:
+        """Whether Numba computes `e` in float32 for certain: a number in the text makes it float64."""
+        for node in topological((e,)):
+            if node in self.narrowed:
+                continue
+            if isinstance(node, Var):
+                own = node.name[0] == "@" and self.narrow.get(int(node.name[1:]), False)
+                found = own or (node.name in self.given and node.type == FLOAT32)
+            else:
+                exact = isinstance(node, Op) and node.op in ("+", "-", "*", "/")
+                exact |= isinstance(node, Call) and node.spelling.startswith(("math.", "np.", "numpy."))
+                found = exact and all(self.narrowed[a] for a in node.args)
+                if isinstance(node, Op) and node.op == "**" and isinstance(node.args[1], Const):
+                    found = isinstance(node.args[1].value, int) and self.narrowed[node.args[0]]
+            self.narrowed[node] = found
+        return self.narrowed[e]
 
     def each(self, body: Iterable[Statement]) -> For:
         """A loop over the points of the block."""
@@ -147,6 +170,8 @@ class Builder:
             for t in (s.targets if isinstance(s, (Assign, CallHelper)) else (s.target,) if isinstance(s, For) else ())
         }
         self.needs = needs(body)
+        every = tuple(e for s in statements(body) for e in expressions_of(s))
+        self.read = {n.array for n in topological(every) if isinstance(n, Load)}
         out = self.block(body)
         return (*self.loads, *self._gather(), *out)
 
@@ -237,7 +262,7 @@ class Builder:
         """`e` over what the rows hold at the start of the run."""
         done: dict[Expr, Expr] = {}
         for node in topological((e,)):
-            if node.type.kind == "complex" or (node.type.is_real and node.type.bits == 32):
+            if node.type.kind == "complex":
                 raise NoBlocks(f"{node.type} numbers are not done in blocks")
             if isinstance(node, (Var, Load)) and not node.args:
                 done[node] = self._atom(node, values)
@@ -281,6 +306,7 @@ class Builder:
             self.rows[key] = self.row(key)
             if argument is not None:
                 self.gathers[key] = (self.rows[key], argument, index)
+                self.narrow[self.rows[key]] = atom.type == FLOAT32 and key not in self.assigned
         return Var(f"@{self.rows[key]}", FLOAT64)
 
     def _shared(self, key: str, argument: Argument, atom: Var | Load) -> Expr:
@@ -288,6 +314,7 @@ class Builder:
         if isinstance(atom, Var) or not isinstance(argument.spec, ArraySpec):
             return Var(argument.name, atom.type)
         variable = Var(self.fresh("_".join((argument.name, *map(str, atom.index)))), atom.type)
+        self.given.add(variable.name)
         self.loads.append(Assign((variable,), (Load(argument.name, atom.index, atom.type),)))
         self.shared[key] = variable
         return variable
@@ -320,9 +347,9 @@ class Builder:
             elif isinstance(s, CallHelper):
                 self._call(s, values)
             elif isinstance(s, Store):
-                if s.array not in self.targets:
-                    raise NoBlocks(f"{s.array} is written")
-                stores.append((s.array, s.index[1:], self.resolve(s.value, values)))
+                own = s.array in self.targets
+                name, index = (s.array, s.index[1:]) if own else (self._filled(s.array), s.index)
+                stores.append((name, index, self.resolve(s.value, values)))
         decided = None if test is None else self.resolve(test, values)
         kept = {name: e for name, e in values.items() if name in live}
         homes = {name: e for name, e in kept.items() if self._is_row(name, e)}
@@ -350,6 +377,13 @@ class Builder:
     def _is_row(self, name: str, e: Expr) -> bool:
         return self.kinds.get(name, e.type).is_differentiable
 
+    def _filled(self, array: str) -> str:
+        """The name in the loop of an argument that is filled, never read: where points disagree it is filled again."""
+        argument = self.arrays.get(array)
+        if argument is None or not argument.batched or argument.gathered or array in self.read:
+            raise NoBlocks(f"{array} is written")
+        return argument.name
+
     @property
     def kinds(self) -> dict[str, ScalarType]:
         """The types of the assigned variables."""
@@ -365,7 +399,7 @@ class Builder:
     def _assign(self, s: Assign, values: dict[str, Expr]) -> None:
         resolved = [self.resolve(v, values) for v in s.values]
         for t, e in zip(s.targets, resolved):
-            if t.type.kind == "complex" or (t.type.is_real and t.type.bits == 32):
+            if t.type.kind == "complex":
                 raise NoBlocks(f"{t.type} numbers are not done in blocks")
             if not t.type.is_differentiable and not self.is_uniform(e):
                 raise NoBlocks(f"{t.name} is no float and depends on the point")
@@ -379,8 +413,8 @@ class Builder:
         number = len(self.calls)
         results = tuple(Var(f"#{number}_{j}", t.type) for j, t in enumerate(s.targets))
         for t, result in zip(s.targets, results):
-            if not t.type.is_real or t.type.bits == 32:
-                raise NoBlocks(f"{t.name} is no float64")
+            if not t.type.is_real:
+                raise NoBlocks(f"{t.name} is no float")
             self.calls[result] = (s.helper, arguments, results)
             self.names[result] = t.name
             values[t.name] = result

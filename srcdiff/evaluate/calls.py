@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..compile.memory import counts_references
 from ..differentiate.points import Target
 from ..frontend.specs import Spec, TupleSpec
 from ..ir.statements import Leaf, Structure
@@ -59,9 +62,29 @@ class Batch:
     arrays: bool = False
     """Whether it works on arrays of run-time lengths, so that those of its results are found by running it."""
     streams: Streams | None = None
-    """What of the results blocks may store past the cache."""
+    """What of the results blocks may store as vectors."""
+    work: int = 0
+    """Numbers of the work array that its loop is passed where points are taken in blocks."""
+    point: str = ""
+    """The name of the function of one point, and the arrays that it is `passed`, with their dimensions."""
+    passed: Mapping[str, int] | None = None
     valued: bool = True
     """Whether values are among the targets, where they are among the results."""
+
+    def counts(self) -> bool:
+        """Whether Numba must count references. Every count would wait for all stores before it."""
+        if self.passed is None:
+            return True
+        own = (self.module.entry, self.module.entry.removesuffix("_batch") + "_block")
+        return counts_references(self.module.text, self.point, self.passed, own)
+
+    def workspace(self) -> tuple[Any, ...]:
+        """What one thread's loop is passed before the results: rows that do not cross lines of the cache."""
+        if not self.work:
+            return ()
+        memory = np.empty(8 * self.work + 64, np.uint8)
+        begin = -memory.ctypes.data % 64
+        return (memory[begin : begin + 8 * self.work].view(np.float64),)
 
 
 def flatten(

@@ -107,6 +107,7 @@ class Passes:
     def _keep(self, node: Expr) -> None:
         row = self.b.row(self.b.names.get(node, "t"), temporary=True)
         self.temporary.append(row)
+        self.b.narrow[row] = self.b.is_narrow(node)
         self.kept[node] = row
         self.order.append(node)
 

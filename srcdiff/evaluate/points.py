@@ -18,7 +18,7 @@ from ..emitter.module import function_text, module_text
 from ..errors import Unsupported
 from ..frontend.entry import Lowered, lower_entry
 from ..frontend.source import Source
-from ..frontend.specs import Spec
+from ..frontend.specs import ArraySpec, Spec
 from ..ir.expr import Var, interning
 from ..ir.types import INT64
 from ..ir.verify import verify
@@ -150,16 +150,30 @@ def _module(
     return Batch(
         module, assembly.targets, assembly.outputs, assembly.input_structure, lowered.guards,
         frozenset(assembly.cleared), filled, not reason, reason,
-        streams=None if reason else _streams(assembly, f"{base}_block"),
+        streams=None if reason else _streams(assembly, f"{base}_block", own),
+        work=0 if reason else assembly.slots * WIDTH, point=assembly.name, passed=_arrays(assembly, arguments),
     )  # fmt: skip
 
 
-def _streams(assembly: PointAssembly, function: str) -> Streams | None:
+def _arrays(assembly: PointAssembly, arguments: Sequence[Argument]) -> dict[str, int] | None:
+    """The arrays that the function of one point is passed, with their dimensions; None where tuples hold some."""
+    given = {a.text: a.spec.ndim for a in arguments if isinstance(a.spec, ArraySpec)}
+    if any("[" in text for text in given):
+        return None
+    return given | {name: 1 + len(t.shape) for name, t in zip(assembly.names, assembly.targets)}
+
+
+def _streams(assembly: PointAssembly, function: str, own: Mapping[str, str]) -> Streams | None:
     """The results of which blocks store every element."""
     floats = [t.dtype.is_real for t in assembly.targets]
-    whole = [name for k, name in enumerate(assembly.names) if floats[k] and k not in assembly.cleared]
+    whole = [
+        (name, t.lengths)
+        for k, (name, t) in enumerate(zip(assembly.names, assembly.targets))
+        if floats[k] and k not in assembly.cleared
+    ]
     size = sum(math.prod(t.lengths) * np.dtype(t.dtype.numpy).itemsize for t in assembly.targets)
-    return Streams(function, tuple(whole), max(FROM // max(size, 1), 1)) if whole else None
+    points = max(FROM // max(size, 1), 1)
+    return Streams(function, tuple(whole), points, own["work"], own["start"], WIDTH) if whole else None
 
 
 def _loop(
@@ -168,14 +182,13 @@ def _loop(
     """The points from `first` to `last`, in blocks as far as there are any."""
     first, last, start, full, work = (own[key] for key in ("first", "last", "start", "full", "work"))
     i = assembly.index
-    lines = [f"def {name}({', '.join([first, last, *passed])}):"]
+    lines = [f"def {name}({', '.join([first, last, *([] if block is None else [work]), *passed])}):"]
     for position in sorted(assembly.cleared):
         lines.append(f"    {assembly.names[position]}[{first}:{last}] = 0.0")
     if block is None:
         lines += [f"    for {i} in range({first}, {last}):", f"        {call}"]
         return "\n".join(lines) + "\n"
     lines += [
-        f"    {work} = np.empty({assembly.slots * WIDTH})",
         f"    {full} = {first} + ({last} - {first}) // {WIDTH} * {WIDTH}",
         f"    for {start} in range({first}, {full}, {WIDTH}):",
         f"        if not {block}({', '.join([start, work, *passed])}):",
