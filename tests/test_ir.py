@@ -18,6 +18,7 @@ from srcdiff.ir.expr import (
     Select,
     Var,
     add,
+    as_mask,
     atoms,
     div,
     has_zero_arm,
@@ -33,6 +34,7 @@ from srcdiff.ir.expr import (
     select,
     sub,
     topological,
+    unmasked,
 )
 from srcdiff.ir.statements import (
     Assign,
@@ -368,6 +370,37 @@ def test_constructors_of_nodes_keep_the_users_shape():
 
 
 # traversal
+
+
+def test_sums_of_masks_are_masks():
+    with interning():
+        x, y, p = (Var(name, FLOAT64) for name in "xyp")
+        first, second = (Compare((">",), (v, Const(0.0))) for v in (x, y))
+        same = add(Select(first, x, ZERO), Select(first, y, ZERO))
+        assert same is Select(first, add(x, y), ZERO)
+        either = sub(Select(first, x, ZERO), Select(second, ZERO, y))
+        assert has_zero_arm(either) and not has_zero_arm(add(either, x))
+        condition, partial = as_mask(either)
+        assert condition is Logic("or", first, Logic("not", second)) and partial is either
+        assert mul(either, p) is Select(condition, Op("*", either, p), ZERO)
+        nonzero = Compare(("!=",), (p, Const(0.0)))
+        assert unmasked(Select(nonzero, p, ZERO)) is p and unmasked(either) is either
+
+
+def test_sums_of_masks_do_not_recurse():
+    with interning():
+        total = ZERO
+        for i in range(5000):
+            test = Compare((">",), (Var(f"x{i}", FLOAT64), Const(0.0)))
+            total = add(total, Select(test, Var("p", FLOAT64), ZERO))
+        assert has_zero_arm(total)
+        assert isinstance(as_mask(total)[0], Logic)
+
+
+def test_integer_factors_meet_as_floats():
+    with interning():
+        n, m = Var("n", INT64), Var("m", INT64)
+        assert mul(n, m).type is FLOAT64 and mul(Const(2), n).type.kind == "float"
 
 
 def test_topological_puts_arguments_first_and_each_node_once():

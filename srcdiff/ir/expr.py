@@ -515,11 +515,33 @@ def real(e: Expr) -> Expr:
 
 def has_zero_arm(e: Expr) -> bool:
     """Whether a conditional partial, or every term of a sum of such, is structurally zero under some condition."""
-    if isinstance(e, Select):
-        return any(map(is_zero, e.args[1:])) or any(map(has_zero_arm, e.args[1:]))
-    if isinstance(e, Op) and e.op in ("+", "-", "neg"):
-        return all(map(has_zero_arm, e.args))
-    return is_zero(e)
+    terms = [e]
+    while terms:
+        term = terms.pop()
+        if isinstance(term, Op) and term.op in _SIGNS:
+            terms += term.args
+        elif isinstance(term, Select):
+            if not any(map(is_zero, term.args[1:])) and not any(map(has_zero_arm, term.args[1:])):
+                return False
+        elif not is_zero(term):
+            return False
+    return True
+
+
+_SIGNS = ("+", "-", "neg")
+
+
+def _masks(e: Expr) -> list[Expr]:
+    """The terms of a sum, from left to right."""
+    found: list[Expr] = []
+    pending = [e]
+    while pending:
+        term = pending.pop()
+        if isinstance(term, Op) and term.op in _SIGNS:
+            pending += reversed(term.args)
+        else:
+            found.append(term)
+    return found
 
 
 def as_mask(e: Expr) -> tuple[Expr, Expr]:
@@ -543,7 +565,7 @@ def unmasked(e: Expr) -> Expr:
 def _chosen(e: Expr) -> Expr:
     """The condition under which a derivative is not structurally zero."""
     if isinstance(e, Op) and has_zero_arm(e):
-        return functools.reduce(functools.partial(_logic, "or"), map(_chosen, e.args))
+        return functools.reduce(functools.partial(_logic, "or"), dict.fromkeys(map(_chosen, _masks(e))))
     if not isinstance(e, Select):
         return Const(not is_zero(e))
     test, first, second = e.args[0], _chosen(e.args[1]), _chosen(e.args[2])
