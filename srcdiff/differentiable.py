@@ -276,7 +276,8 @@ class Options:
         for name in (*known, *self.shapes):
             if name not in names:
                 raise WrtError(f"{name!r} is no parameter of {source.name}", hint=f"It has {', '.join(names)}.")
-        specs, assumed = guess_specs(source, known, self.shapes)
+        with source.deep():
+            specs, assumed = guess_specs(source, known, self.shapes)
         if self.target == "cuda":
             from .compile.device import build_device
 

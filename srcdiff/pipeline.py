@@ -40,17 +40,24 @@ def build(
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
-    with interning():
-        inputs, single = choose_inputs(source, wrt, of)
-        lowered = lower_entry(source, specs, inputs, of, shapes or {}, promote=mode != "primal")
-        verify(lowered.function.body)
-        if needs_chunks(lowered, inputs):
-            return ArrayAssembly(lowered, inputs, single, mode, strict, assumed, chunk).module()
+    with interning(), source.deep():
+        return _build(source, specs, mode, wrt, of, shapes or {}, strict, assumed, checked, chunk)
 
-        def assemble(variant: Lowered) -> ScalarAssembly:
-            return ScalarAssembly(variant, inputs, single, mode, strict, assumed, checked)
 
-        return best(lowered, assemble).module()
+def _build(
+    source: Source, specs: Mapping[str, Spec], mode: str, wrt: Any, of: Sequence[str],
+    shapes: Mapping[str, tuple[int, ...]], strict: bool, assumed: Sequence[str], checked: bool, chunk: int | None,
+) -> Module:  # fmt: skip
+    inputs, single = choose_inputs(source, wrt, of)
+    lowered = lower_entry(source, specs, inputs, of, shapes, promote=mode != "primal")
+    verify(lowered.function.body)
+    if needs_chunks(lowered, inputs):
+        return ArrayAssembly(lowered, inputs, single, mode, strict, assumed, chunk).module()
+
+    def assemble(variant: Lowered) -> ScalarAssembly:
+        return ScalarAssembly(variant, inputs, single, mode, strict, assumed, checked)
+
+    return best(lowered, assemble).module()
 
 
 def needs_chunks(lowered: Lowered, inputs: Sequence[str]) -> bool:

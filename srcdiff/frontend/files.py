@@ -19,6 +19,7 @@ from typing import Any
 
 from srcdiff.errors import SourceError
 
+from ..depth import TOO_DEEP
 from .unwrap import quoted
 
 __all__ = ["EDITED", "Definition", "File", "characters", "cut", "load", "lock", "nested", "parse", "without_warnings"]
@@ -209,7 +210,11 @@ class File:
                     dont_inherit=True,
                     optimize=optimize,
                 )
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except RecursionError:
+            raise SourceError(
+                f"the statement at line {self.body[statement].lineno} is nested too deeply to be read", hint=TOO_DEEP
+            ) from None
+        except (SyntaxError, ValueError, MemoryError):
             return []
         return list(nested(code))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcdiff.errors import SourceError
 
+from ..depth import TOO_DEEP
 from .files import Definition, File, without_warnings
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Segment:
         except RecursionError:
             raise SourceError(
                 f"the function at line {self.line} has expressions or blocks that are nested too deeply",
-                hint="Split a long sum or product into several statements, or write a loop.",
+                hint=TOO_DEEP,
             ) from None
 
     @cached_property

@@ -8,16 +8,17 @@ itself is then parsed by libcst, which is the slow part.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from srcdiff.errors import Location
-
+from ..depth import TOO_DEEP, deep
+from ..errors import Location, UnsupportedSyntax
 from .files import cut, load, lock
 from .locate import locate
 from .positions import Segment
@@ -72,6 +73,19 @@ class Source:
             end_column = len(text.rstrip())
         return Location(self.filename, line, column + 1, max(1, end_column - column), text)
 
+    @contextlib.contextmanager
+    def deep(self) -> Iterator[None]:
+        """Room for deeply nested expressions; UnsupportedSyntax for those that are nested more deeply still."""
+        try:
+            with deep():
+                yield
+        except RecursionError:
+            raise UnsupportedSyntax(
+                f"{self.name} has expressions or blocks that are nested too deeply",
+                hint=TOO_DEEP,
+                location=Location(self.filename, self.first_line, 1, 1, self.lines[self.first_line - 1]),
+            ) from None
+
     def code(self, node: cst.CSTNode) -> str:
         """The node as the user wrote it."""
         return cut(self.lines, *self.position(node))
@@ -99,7 +113,7 @@ def find_source(function: object) -> Source:
     bound = bind(plain, args, keywords)
     path = plain.__code__.co_filename
     shown = path if path.startswith("<") else os.path.basename(path)
-    with lock():
+    with lock(), deep():
         file = load(plain, shown)
         code = plain.__code__
         if id(code) not in file.located:
