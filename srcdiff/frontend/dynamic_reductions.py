@@ -60,6 +60,14 @@ class DynamicReductions(DynamicIndex):
             if region.startswith("param:"):
                 self.views_or_copies.setdefault(region, why)
 
+    def note_read_only_view(self, value: Indexed, why: str, node: cst.CSTNode) -> None:
+        """What NumPy views, and is computed here at once: while a name holds it the array must not be written."""
+        statement = self.program.statement
+        given = statement.value if isinstance(statement, (cst.Assign, cst.AnnAssign)) else None
+        items = [e.value for e in given.elements] if isinstance(given, (cst.Tuple, cst.List)) else [given]
+        if isinstance(value, Dynamic) and node in items:
+            self.views_or_copies.update((region, why) for region in value.regions)
+
     def product_extent(self, value: Indexed) -> Extent:
         known = [e.known for e in value.shape]
         unknown = [e for e in value.shape if e.known is None]
