@@ -263,17 +263,17 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:12: the method as_integer_ratio of a number is not known
     return x.as_integer_ratio()
-           ^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^
 Use functions of math and numpy.
 # 10 a method of an array
 def f(x):
     a = np.array([x, 2.0])
-    a.sort()
+    a.byteswap()
     return a
 ---
-UnsupportedCall: code.py:3:5: the method sort of an array of shape (2,) is not known
-    a.sort()
-    ^^^^^^^^
+UnsupportedCall: code.py:3:5: the method byteswap of an array of shape (2,) is not known
+    a.byteswap()
+    ^^^^^^^^^^^^
 Use functions of math and numpy.
 # 10 a method of an object whose class is compiled
 def f(x):
@@ -281,7 +281,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:12: the method setdefault of a dict is not known
     return SETTINGS.setdefault("k", x)
-           ^^^^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Use functions of math and numpy.
 # 11 an unsupported keyword of a reduction
 def f(x):
@@ -289,7 +289,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:12: np.sum takes no dtype= here
     return np.sum(np.array([x, x]), dtype=np.float32)
-           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Only axis= is known.
 # 11 an unsupported keyword of np.array
 def f(x):
@@ -297,7 +297,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:12: np.array takes no order= here
     return np.array([x, x], order="F")
-           ^^^^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Leave it out.
 # 11 an unsupported keyword of a ufunc
 def f(x):
@@ -305,7 +305,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:12: np.sin takes no dtype= here
     return np.sin(x, dtype=np.float32)
-           ^^^^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Pass arguments by position, and convert the result.
 # 11 an unsupported keyword of max
 def f(x):
@@ -313,7 +313,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:12: max takes no key= here
     return max(x, -x, key=abs)
-           ^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^
 Use `if`.
 # 11 an unknown keyword of a helper
 def f(x):
@@ -323,7 +323,7 @@ def helper(x, factor=1.0):
 ---
 UnsupportedCall: code.py:2:12: helper has no parameter scale that can be given by name
     return helper(x, scale=2.0)
-           ^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^
 # 12 out=
 def f(x):
     a = np.zeros(2)
@@ -332,7 +332,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:3:5: np.sin takes no out= or where= here
     np.sin(np.array([x, x]), out=a)
-    ^^^^^^^^^^^^^^^^^^^^^^
+    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Write `result = np.sin(...)`, and `if` or np.where.
 # 12 where=
 def f(x):
@@ -340,7 +340,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:12: np.sqrt takes no out= or where= here
     return np.sqrt(x, where=True)
-           ^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^
 Write `result = np.sqrt(...)`, and `if` or np.where.
 # 13 random
 def f(x):
@@ -348,7 +348,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:16: random.gauss draws random numbers
     return x + random.gauss(x, 1.0)
-               ^^^^^^^^^^^
+               ^^^^^^^^^^^^^^^^^^^^
 Draw the numbers outside and pass them in.
 # 13 random.random
 def f(x):
@@ -364,7 +364,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:16: np.random.normal draws random numbers
     return x * np.random.normal(x)
-               ^^^^^^^^^^
+               ^^^^^^^^^^^^^^^^^^^
 Draw the numbers outside and pass them in.
 # 13 a generator of NumPy
 def f(x):
@@ -432,7 +432,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:9: an array of object holds no numbers
     a = np.array([x, 1.0], dtype=object)
-        ^^^^^^^^^^^^^^^^^^^^^^^
+        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Use float64, float32, complex or integers.
 # 14 a structured array
 def f(x):
@@ -441,7 +441,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:9: this dtype is not supported
     a = np.zeros(2, dtype=[("u", float)])
-        ^^^^^^^^^^^^^^^^^^^^^^^^
+        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Use float64, float32, complex or integers.
 # 14 an array of strings
 def f(x):
@@ -450,7 +450,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:9: a string is put in an array
     a = np.array(["a", "b"])
-        ^^^^^^^^^^^
+        ^^^^^^^^^^^^^^^^^^^^
 Arrays hold numbers.
 # 17 a float into an array of integers
 def f(x):
@@ -541,7 +541,7 @@ def helper(items):
 ---
 UnsupportedType: code.py:6:5: the list items belongs to the caller, which .append would change
     items.append(2.0)
-    ^^^^^^^^
+    ^^^^^^^^^^^^^^^^^
 Copy it first: list(...).
 # 18 an item of a list of the caller
 def f(x):
@@ -661,7 +661,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:12: the two arms of the conditional have different types
     return x if x > 0 else "none"
-           ^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^
 Give both one type and one shape.
 # 21 arms of different structure
 def f(x):
@@ -669,7 +669,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:12: the two arms of the conditional have different types
     return (x, 1.0) if x > 0 else x
-           ^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^
 Give both one type and one shape.
 # 21 a shape that differs between branches
 def f(x):
@@ -703,7 +703,7 @@ def f(x, n):
 UnsupportedType: code.py:4:9: a list that grows in a loop (.append) needs a trip count known when compiling
     items.append(x)
     ^^^^^^^^^^^^^^^
-Use literal bounds and indices with arrays of known shape.
+Make an array before the loop, out = np.zeros(n), and write out[i].
 # 22 returns of different structure
 def f(x):
     if x > 1.0:
@@ -722,7 +722,7 @@ def f(x):
 ---
 UnsupportedType: code.py:4:5: this returns an array of shape (1,), another return gives a float
     return np.array([x])
-    ^^^^^^^^^^^
+    ^^^^^^^^^^^^^^^^^^^^
 Return the same structure on every path.
 # 22 a missing return
 def f(x):
@@ -755,7 +755,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:5: the function lambda_ is returned
     return lambda u: u * x
-    ^^^^^^^^^^^^^
+    ^^^^^^^^^^^^^^^^^^^^^^
 Return numbers, tuples or arrays.
 # 22 a helper without a value
 def f(x):
@@ -911,7 +911,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:12: instances of the class vectorize cannot be differentiated
     return np.vectorize(math.sin)(x)
-           ^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^
 Use scalars, tuples, namedtuples or arrays.
 # 27 prange with a carried value
 def f(x, n):
@@ -930,7 +930,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:12: index 2 is out of range for length 2
     return np.array([x, 2.0])[2]
-           ^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^
 # an index into a tuple out of range
 def f(x):
     return (x, 2.0)[5]
@@ -944,7 +944,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:12: too many indices for an array of shape (2,)
     return np.array([x, 2.0])[0, 0]
-           ^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^
 # too many values
 def f(x):
     a, b = x, x, x
@@ -983,14 +983,14 @@ def f(x):
 ---
 UnsupportedType: code.py:2:12: arrays of shape (2,) and (3,) cannot be broadcast together
     return np.array([x, x]) + np.zeros(3)
-           ^^^^^^^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # matrices that do not fit
 def f(x):
     return np.eye(2) @ np.array([x, x, x])
 ---
 UnsupportedType: code.py:2:12: `@` of arrays of shape (2, 2) and (3,)
     return np.eye(2) @ np.array([x, x, x])
-           ^^^^^^^^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # a slice that does not fit
 def f(x):
     a = np.zeros(3)
@@ -1006,14 +1006,14 @@ def f(x):
 ---
 UnsupportedType: code.py:2:12: rows of different lengths do not make an array
     return np.array([[x, 1.0], [2.0]])
-           ^^^^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # an axis that does not exist
 def f(x):
     return np.sum(np.array([x, x]), axis=1)
 ---
 UnsupportedCall: code.py:2:12: np.sum with these arguments: axis 1 is out of bounds for array of dimension 1
     return np.sum(np.array([x, x]), axis=1)
-           ^^^^^^^^^^^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Check their number and types.
 # the truth of an array
 def f(x):
@@ -1023,7 +1023,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:8: the truth value of an array of shape (2,) is ambiguous
     if np.array([x, x]) > 1.0:
-       ^^^^^^^^^^^^^
+       ^^^^^^^^^^^^^^^^^^^^^^
 Compare one element, or use .any() or .all().
 # an element of np.empty
 def f(x):
@@ -1048,7 +1048,7 @@ def f(x):
 ---
 UnsupportedCall: code.py:2:12: math.hypot takes 2 arguments here, not 4
     return math.hypot(x, x, x, x) + math.atan2(x)
-           ^^^^^^^^^^^^^
+           ^^^^^^^^^^^^^^^^^^^^^^
 Nest the calls if it is associative.
 # a missing argument of a helper
 def f(x):
@@ -1097,7 +1097,7 @@ def helper(x, n):
 ---
 UnsupportedSyntax: code.py:5:32: helper is called within itself more than 30 times with other constants each time
     return a[0] if n == 0 else helper(x * a[n % 2], n - 1)
-                               ^^^^^^^^^^^^^^^^^^
+                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 Write a loop, or let the depth be an argument that no index or length depends on.
 # try
 def f(x):
@@ -1167,7 +1167,7 @@ def f(x):
 ---
 UnsupportedType: code.py:2:12: math.sin of a complex number
     return math.sin(1j * x)
-           ^^^^^^^
+           ^^^^^^^^^^^^^^^^
 Use the function of cmath or numpy.
 # a complex number made real
 def f(x):
@@ -1192,7 +1192,7 @@ def f(x):
 ---
 UnsupportedSyntax: code.py:2:5: the module no_such_module cannot be imported
     import no_such_module
-    ^^^^^^^^^^^^
+    ^^^^^^^^^^^^^^^^^^^^^
 Install it, or leave it out.
 # a walrus that changes what was read
 def f(x):
@@ -1227,7 +1227,7 @@ def f(x):
 ---
 UnsupportedSyntax: code.py:2:2: `with` is not supported
     with np.errstate():
-    ^^^^^^^^^^
+    ^^^^^^^^^^^^^^^^^^^
 Move it out of the function.
 # an error in a nested function
 def f(x):

@@ -272,6 +272,20 @@ def chosen_among_integers_and_numbers(y):
 RIGHT += [chosen_among_integers_and_numbers]
 
 
+NODES = np.array([0.0, 0.5, 1.0, 1.5, 2.0])
+
+
+def read_from_a_table(A, x, c):
+    i = np.searchsorted(NODES, x) - 1
+    k = min(int(np.searchsorted([0.0, 0.4, 1.0], c, side="right")), 2)
+    w = (x - NODES[i]) / 0.5
+    places = np.searchsorted(NODES, 1.0), np.searchsorted(NODES, 1.0, "right")
+    return A[k] * (1.0 - w) * i + A[k - 1] * w, places[0] * x, places[1] * c
+
+
+RIGHT += [read_from_a_table]
+
+
 class Settings:
     gain = 3.5
     weights = (1.5, 2.5)
@@ -456,3 +470,42 @@ def test_integers_do_not_widen_single_precision(shapes):
     np.testing.assert_array_equal(value, stencil_of_integers(y))
     expected = array_reference.value_and_jacobian(stencil_of_integers, (Y,))[1]
     np.testing.assert_allclose(jacobian, expected, rtol=1e-5, atol=1e-6)
+
+
+def a_diagonal_before_a_write(A, c):
+    B = 2.0 * A
+    d = np.diag(B)
+    B[0, 0] = c
+    return d * c
+
+
+def diagonals_of_what_a_loop_writes(A, c):
+    total = np.zeros(len(A))
+    for k in range(2):
+        L = 1.0 * A
+        L[k, k] = c
+        d = np.diag(L).copy()
+        L[0, 1] = d[0]
+        total = total + np.diag(L).sum() * d * L[0]
+    return total
+
+
+def test_a_copy_of_a_diagonal_does_not_bind_its_matrix():
+    expected = array_reference.value_and_jacobian(diagonals_of_what_a_loop_writes, (A, 0.6))
+    assert dual.mismatch(run_emitted(diagonals_of_what_a_loop_writes, (A, 0.6), wrt=(0, 1)), expected, 1e-9) is None
+
+
+def a_row_repeated_before_a_write(A, c):
+    v = 1.0 * A[0]
+    w = np.broadcast_to(v, (2, 3))
+    v[0] = c
+    return w * c
+
+
+@pytest.mark.parametrize("function", [a_diagonal_before_a_write, a_row_repeated_before_a_write])
+def test_views_that_are_not_followed(function):
+    with pytest.raises(UnsupportedType, match=r"an array is written, but np\.\w+ gives a view of it"):
+        srcdiff.emit(function, types="float64[:, :], float64")
+    args = (A, 0.6)
+    expected = array_reference.value_and_jacobian(function, args)
+    assert dual.mismatch(run_emitted(function, args, shapes={"A": (3, 3)}), expected, 1e-9) is None

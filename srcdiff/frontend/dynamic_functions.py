@@ -308,6 +308,8 @@ def _diag(self: DynamicReductions, arguments: list[Value], keywords: dict[str, V
     if a.shape[0] != a.shape[1]:
         self.require(a.shape[0], n, a.shape[1], self.length(a, 1), node, "np.diag of a matrix that is not square")
 
+    self.note_read_only_view(a, "np.diag gives a view of it", node)
+
     def along(at: tuple[Expr, ...]) -> Expr:
         return self.item_at(a, (shifted(at[0], max(0, -k)), shifted(at[0], max(0, k))))
 
@@ -614,6 +616,7 @@ def _expand_dims(self: DynamicReductions, arguments: list[Value], keywords: dict
 @dynamic_function("broadcast_to")
 def _broadcast_to(self: DynamicReductions, arguments: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     a = self.steady(arguments[0], node)
+    self.note_read_only_view(a, "np.broadcast_to gives a view of it", node)
     extents, lengths = _shape(self, arguments[1], node)
     extra = len(extents) - len(a.shape)
     for n, extent in enumerate(a.shape):

@@ -8,7 +8,7 @@ import libcst as cst
 
 from ..errors import UnsupportedCall, UnsupportedType
 from ..ir.expr import Call, Compare, Const, Expr, Logic, Op, Var
-from ..ir.statements import ArrayCall, Assign, If, Raise, Store
+from ..ir.statements import ArrayCall, Assign, If, Raise, Store, While
 from ..ir.types import FLOAT64, INT64, WEAK_FLOAT, ArrayType, ScalarType, promote
 from ..rules.scalar import BY_SPELLING, Rule
 from .bindings import names_in
@@ -59,6 +59,14 @@ class DynamicReductions(DynamicIndex):
         for region in value.regions:
             if region.startswith("param:"):
                 self.views_or_copies.setdefault(region, why)
+
+    def note_read_only_view(self, value: Indexed, why: str, node: cst.CSTNode) -> None:
+        """What NumPy views, and is computed here at once: while a name holds it the array must not be written."""
+        statement = self.program.statement
+        given = statement.value if isinstance(statement, (cst.Assign, cst.AnnAssign)) else None
+        items = [e.value for e in given.elements] if isinstance(given, (cst.Tuple, cst.List)) else [given]
+        if isinstance(value, Dynamic) and node in items:
+            self.views_or_copies.update((region, why) for region in value.regions)
 
     def product_extent(self, value: Indexed) -> Extent:
         known = [e.known for e in value.shape]
@@ -396,6 +404,28 @@ def _count_nonzero(self: Self, arguments: Arguments, keywords: Keywords, node: c
 
     self.for_each([self.length(a, n) for n in range(len(a.shape))], body)
     return Scalar(count)
+
+
+@dynamic_function("searchsorted")
+def _searchsorted(self: Self, arguments: Arguments, keywords: Keywords, node: cst.Call) -> Value:
+    """The place of one number in an array in ascending order, by bisection; nan comes last, as in NumPy."""
+    only(self, keywords, ("side",), node)
+    a = self.steady_vector(self.spill(arguments[0], node), node)
+    if not isinstance(arguments[1], Scalar) or len(a.shape) != 1:
+        self.fail(node, UnsupportedCall, "np.searchsorted for other than one number in a vector", "Write a loop.")
+    given = keywords["side"] if "side" in keywords else arguments[2] if len(arguments) > 2 else None
+    side = given.constant if isinstance(given, Scalar) else "left"
+    if side not in ("left", "right"):
+        self.fail(node, UnsupportedCall, "the side of np.searchsorted must be known", 'Write "left" or "right".')
+    sought = self.temporary("sought", arguments[1].expr)
+    low, high = self.assign_scalar("low", Const(0)), self.assign_scalar("high", self.true_length(a, 0))
+    with self.nested() as body:
+        middle = self.assign_scalar("middle", Op("//", Op("+", low, high), Const(2)))
+        before = Compare(("<" if side == "left" else "<=",), (self.item_at(a, (middle,)), sought))
+        beyond = Logic("or", before, Compare(("!=",), (sought, sought)))
+        self.emit(If(beyond, (Assign((low,), (Op("+", middle, Const(1)),)),), (Assign((high,), (middle,)),)))
+    self.emit(While(Compare(("<",), (low, high)), tuple(body), ()))
+    return Scalar(low)
 
 
 @dynamic_function("norm")

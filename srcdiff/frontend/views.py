@@ -73,7 +73,7 @@ def _register(name: str) -> None:
         return viewed(a, getattr(np, name)(places(a), *rest, **named))
 
 
-for _name in ("flip", "flipud", "fliplr", "expand_dims", "squeeze"):
+for _name in ("flip", "flipud", "fliplr", "expand_dims", "squeeze", "broadcast_to"):
     _register(_name)
 
 
