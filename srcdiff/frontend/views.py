@@ -34,8 +34,12 @@ def in_memory(a: Array) -> Any:
     steps = [int(found[(*corner[:n], 1, *corner[n + 1 :])] - found[corner]) if found.shape[n] > 1 else 0
              for n in range(found.ndim)]  # fmt: skip
     memory = np.arange(len(a.cells.items), dtype=np.int64)
+    reach = [step * (n - 1) for step, n in zip(steps, found.shape)]
+    first = int(found[corner])
+    if first + sum(min(r, 0) for r in reach) < 0 or first + sum(max(r, 0) for r in reach) >= len(memory):
+        return None
     view = np.lib.stride_tricks.as_strided(
-        memory[int(found[corner]) :], found.shape, [8 * step for step in steps], writeable=False
+        memory[first:], found.shape, [8 * step for step in steps], writeable=False
     )
     return view if np.array_equal(view, found) else None
 
