@@ -182,6 +182,19 @@ def test_every_pass_of_compiled_code(function):
         np.testing.assert_array_equal(out, got)
 
 
+def renamed(y):
+    """The name of an input is given to an array of the function's own."""
+    first = [y]
+    y = np.tanh(first[0][::1])
+    return y  # noqa: RET504  the name is what matters
+
+
+@pytest.mark.parametrize("chunk", (1, 2))
+def test_names_of_inputs_for_other_arrays(chunk):
+    y = np.linspace(-1.0, 1.0, 7)
+    np.testing.assert_allclose(jacobian(renamed, chunk=chunk)(y), np.diag(1.0 / np.cosh(y) ** 2), rtol=1e-14)
+
+
 def fills(y, dy):
     for i in range(len(y)):
         dy[i] = y[i] ** 2

@@ -124,7 +124,7 @@ def _arrays(p: Pushforward, arrays: Collection[str]) -> tuple[list[tuple[str, st
             lost |= {a.name for n, a in pairs if n in s.helper.writes and isinstance(a, Var)}
         if isinstance(s, (ArrayCall, CallHelper)):
             lost |= {t.name for t in s.targets}
-        elif isinstance(s, Allocate) and s.target.name not in arrays:
+        elif isinstance(s, Allocate) and s.target.name not in p.scratch:
             lost.add(s.target.name)
     stored = {p.dot(s.array, True) for s in statements(p.body) if isinstance(s, Store) and s.array in kept}
     lost |= {name for name in shaped if _linked(p.dot(name, True), links) & stored}
