@@ -276,8 +276,7 @@ class Options:
         for name in (*known, *self.shapes):
             if name not in names:
                 raise WrtError(f"{name!r} is no parameter of {source.name}", hint=f"It has {', '.join(names)}.")
-        with source.deep():
-            specs, assumed = guess_specs(source, known, self.shapes)
+        specs, assumed = guess_specs(source, known, self.shapes)
         if self.target == "cuda":
             from .compile.device import build_device
 

@@ -115,7 +115,7 @@ def _lint(function: Callable[..., Any], options: Options, types: Any) -> list[Fi
     known = _given_types(source, types)
     specs, _ = guess_specs(source, known, options.shapes)
     inputs, _ = choose_inputs(source, options.wrt, options.of)
-    with interning():
+    with interning(), source.deep():
         lowered = lower_entry(source, specs, inputs, options.of, options.shapes, promote=True)
         state = _State()
         for name, one in lowered.inputs.items():

@@ -156,7 +156,7 @@ def random_arguments(
     options = Options(wrt=wrt, of=of, shapes=shapes)
     specs, _ = guess_specs(source, {}, options.shapes)
     inputs, _ = choose_inputs(source, options.wrt, options.of)
-    with interning():
+    with interning(), source.deep():
         lowered = lower_entry(source, specs, inputs, options.of, options.shapes, promote=True)
     known: Mapping[str, tuple[int, ...]] = {**dict(lowered.guards), **options.shapes}
     generator = np.random.default_rng(seed)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from random_programs import load
 
-from srcdiff import emit
+from srcdiff import emit, jacobian_compiled
 from srcdiff.depth import deep
 from srcdiff.errors import UnsupportedSyntax
+from srcdiff.lint import lint
 
 
 def module(directory, expression):
@@ -30,6 +31,13 @@ def test_long_products(tmp_path):
     space = {}
     exec(emit(f), space)
     assert space["f_jacobian"](0.25) == pytest.approx(np.prod(at) * np.sum(1.0 / at), rel=1e-12)
+
+
+def test_wherever_text_is_made(tmp_path):
+    f = module(tmp_path, "x" + "".join(f" * math.sin(x + {i})" for i in range(400))).f
+    assert "def f_jacobian_batch" in jacobian_compiled(f).jacobian.batch.emit(np.ones(100))
+    assert "def f_jacobian" in jacobian_compiled(f, target="cuda").emit()
+    assert lint(f) == []
 
 
 def test_what_is_too_deep(tmp_path):

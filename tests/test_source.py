@@ -863,9 +863,9 @@ def test_interpreter_options(tmp_path, options):
 
 
 def test_deep_expressions(load):
-    source = find_source(load("def f(x): return " + " + ".join(["x"] * 100)).f)
+    source = find_source(load("def f(x): return " + " + ".join(["x"] * 900)).f)
     assert source.code(source.node).endswith("x + x")
-    source = find_source(load("def f(x):\n    return " + " + ".join(["x"] * 900)).f)
+    source = find_source(load("def f(x):\n    return " + " + ".join(["x"] * 2400)).f)
     with pytest.raises(SourceError, match="line 1 has expressions or blocks that are nested too deeply"):
         source.position(source.node)
 

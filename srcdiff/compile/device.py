@@ -258,7 +258,7 @@ def build_device(source: Source, specs: Mapping[str, Spec], options: Any, mode: 
     """
     if mode not in DEVICE_MODES:
         raise UnsupportedType(f"{mode} allocates an array, which devices do not", hint="Use f.jacobian.into(out, ...).")
-    with interning():
+    with interning(), source.deep():
         assembly = _assembled(DeviceAssembly, source, specs, options, mode, options.shapes)
         if isinstance(assembly, DeviceArrays):
             return assembly.device()
@@ -283,7 +283,7 @@ def build_kernel(
 
     `shapes` are those of the arguments at one point: arrays that stay arrays have these.
     """
-    with interning():
+    with interning(), source.deep():
         assembly = _assembled(KernelAssembly, source, specs, options, mode, {**shapes, **options.shapes})
         indices = list(dict.fromkeys(a.gathered for a in arguments if a.gathered))
         passed = [*(a.name for a in arguments), *indices]

@@ -110,7 +110,7 @@ def build_batch(
     blocks: bool = True,
 ) -> Batch:
     """The module for a batch; `specs` are those of a single point."""
-    with interning():
+    with interning(), source.deep():
         inputs, single = choose_inputs(source, options.wrt, options.of)
         lowered = lower_point(source, specs, inputs, options, mode)
         if needs_chunks(lowered, inputs):

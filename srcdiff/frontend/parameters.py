@@ -123,7 +123,8 @@ def discrete_parameters(source: Source, _seen: frozenset[Any] = frozenset()) -> 
         if default is None or isinstance(default, (bool, str)):
             found.add(name)
     visitor = _Discrete(source, names, found, _seen | {source.function.__code__})
-    visitor.walk(source.node.body)
+    with source.deep():
+        visitor.walk(source.node.body)
     return found
 
 
@@ -266,7 +267,8 @@ def _record(source: Source, annotation: str, attributes: set[str]) -> Any:
 def usage_of(source: Source, _seen: frozenset[Any] = frozenset()) -> Usage:
     """How a function uses its names; what it passes on to other functions is used as those use it."""
     usage = Usage(source, _seen | {source.function.__code__})
-    usage.walk(source.node.body)
+    with source.deep():
+        usage.walk(source.node.body)
     return usage
 
 

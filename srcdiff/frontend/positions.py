@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcdiff.errors import SourceError
 
-from ..depth import TOO_DEEP
+from ..depth import TOO_DEEP, deep
 from .files import Definition, File, without_warnings
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class Segment:
     @cached_property
     def spans(self) -> Mapping[cst.CSTNode, Span]:
         try:
-            return _spans(self.module)
+            with deep():
+                return _spans(self.module)
         except RecursionError:
             raise SourceError(
                 f"the function at line {self.line} has expressions or blocks that are nested too deeply",
